@@ -1,0 +1,1 @@
+//! elbus: a message broker for Linux edge and IoT devices.
