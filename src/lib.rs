@@ -20,6 +20,8 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(any(feature = "ipc", feature = "broker"))]
+pub mod address;
 pub mod borrow;
 mod error;
 mod frame;
@@ -28,6 +30,8 @@ pub mod protocol;
 
 #[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
 pub mod client;
+#[cfg(any(feature = "ipc", feature = "broker"))]
+mod transport;
 
 use std::time::Duration;
 
