@@ -7,8 +7,21 @@
 //! | --- | --- |
 //! | `syntax` | the two pattern languages: topic filters and broadcast masks |
 //! | `pattern` | one pattern against one text, one pattern against another |
+//! | `trie` | the storage of many keys, level by level |
+//! | `filters` | stored topic filters, found by a topic |
+//! | `names` | stored client names, found by a broadcast mask |
+//! | `symbols` | numbers for the texts of levels, so that long texts are compared once |
+//! | `inline_vec` | the working memory of a lookup |
 
+mod filters;
+mod inline_vec;
+mod names;
 mod pattern;
+mod symbols;
 mod syntax;
+mod trie;
 
+pub use filters::FilterTrie;
+pub use names::NameTrie;
 pub use syntax::{MASK, Syntax, TOPIC};
+pub use trie::TooDeep;
