@@ -25,3 +25,6 @@ pub use filters::FilterTrie;
 pub use names::NameTrie;
 pub use syntax::{MASK, Syntax, TOPIC};
 pub use trie::TooDeep;
+
+#[cfg(test)]
+mod tests;
