@@ -26,6 +26,8 @@ pub mod borrow;
 mod error;
 mod frame;
 pub mod limits;
+#[cfg(feature = "broker")]
+mod matching;
 pub mod protocol;
 
 #[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
