@@ -55,6 +55,9 @@ pub const FILTER_LEVEL_COST: usize = 128;
 /// Topics whose receiver lists are remembered, at most.
 pub const MAX_CACHED_TOPICS: usize = 1024;
 
+/// Longest topic whose receiver list is remembered, in bytes.
+pub const MAX_CACHED_TOPIC_BYTES: usize = 1024;
+
 /// Receivers in all remembered lists together, at most.
 pub const MAX_CACHED_RECEIVERS: usize = 65_536;
 

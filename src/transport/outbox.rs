@@ -447,6 +447,11 @@ impl Outbox {
         state.queued.frames - (state.load.frames + state.load.acks) as u64
     }
 
+    /// Gives the socket back, without what was queued.
+    pub(crate) fn into_socket(self) -> WriteHalf {
+        self.socket
+    }
+
     pub(crate) fn bounds(&self) -> Bounds {
         self.bounds
     }
