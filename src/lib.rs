@@ -28,6 +28,8 @@ pub mod protocol;
 
 #[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
 pub mod client;
+#[cfg(any(feature = "rpc", feature = "broker"))]
+pub mod common;
 
 use std::time::Duration;
 
