@@ -23,6 +23,8 @@
 #[cfg(any(feature = "ipc", feature = "broker"))]
 pub mod address;
 pub mod borrow;
+#[cfg(feature = "broker")]
+pub mod broker;
 mod error;
 mod frame;
 pub mod limits;
@@ -32,6 +34,8 @@ pub mod protocol;
 
 #[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
 pub mod client;
+#[cfg(any(feature = "rpc", feature = "broker"))]
+pub mod common;
 #[cfg(any(feature = "ipc", feature = "broker"))]
 mod transport;
 

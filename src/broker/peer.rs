@@ -234,14 +234,14 @@ impl Peer {
 
     /// Queues an ack for this peer, if it is one that gets acks by socket.
     #[inline]
-    pub(super) fn push_ack(&self, ack: &[u8]) -> Push {
+    pub(super) fn push_ack(&self, ack: &[u8], realtime: bool) -> Push {
         use crate::transport::outbox::{Encoded, Payload};
         match &self.inbox {
             Inbox::Socket { outbox, .. } => {
                 let frame = Encoded {
                     head: ack,
                     payload: Payload::Copied(&[]),
-                    realtime: false,
+                    realtime,
                     counted: ack.len(),
                 };
                 outbox.push(frame, Account::Ack)

@@ -128,9 +128,9 @@ impl Router {
         };
         #[cfg(feature = "rpc")]
         if matches!(receiver.inbox, Inbox::Core) {
-            self.message_to_core(header.as_ref(), payload.as_slice());
+            let routed = self.ask_core(&receiver, header, payload, qos);
             self.last_target = Some(receiver);
-            return Routed::Done(RESPONSE_OK);
+            return routed;
         }
         let contents = Contents {
             kind: FrameKind::Message,
@@ -140,7 +140,7 @@ impl Router {
             payload,
             counted,
         };
-        let routed = self.deliver(contents, std::slice::from_ref(&receiver), true);
+        let routed = self.deliver(self.source.name.clone(), contents, std::slice::from_ref(&receiver), true);
         self.last_target = Some(receiver);
         routed
     }
@@ -165,7 +165,7 @@ impl Router {
             payload,
             counted,
         };
-        self.deliver(contents, &receivers, false)
+        self.deliver(self.source.name.clone(), contents, &receivers, false)
     }
 
     /// Publishes to a topic; with `receiver`, for the subscribers of that primary name only.
@@ -193,7 +193,7 @@ impl Router {
             payload,
             counted,
         };
-        self.deliver(contents, &receivers, false)
+        self.deliver(self.source.name.clone(), contents, &receivers, false)
     }
 
     fn receivers(&mut self, topic: &str) -> Receivers {
@@ -217,9 +217,9 @@ impl Router {
 
     /// Offers one frame to each receiver. A message (`single`) is answered with what became of it,
     /// a broadcast or publication always with success.
-    fn deliver(&mut self, contents: Contents<'_>, receivers: &[Arc<Peer>], single: bool) -> Routed {
+    fn deliver(&mut self, sender: Arc<str>, contents: Contents<'_>, receivers: &[Arc<Peer>], single: bool) -> Routed {
         let scratch = mem::take(&mut self.scratch);
-        let mut parcel = Parcel::new(self.source.name.clone(), contents, scratch);
+        let mut parcel = Parcel::new(sender, contents, scratch);
         if !parcel.fits_the_wire() {
             self.scratch = parcel.into_scratch();
             return Routed::Done(ERR_DATA);
@@ -385,10 +385,31 @@ impl Router {
         }
     }
 
-    /// Answers a call of a method of `.broker`, if it is one.
+    /// Gives a message to the broker's own client, and delivers the reply if there is one. A source
+    /// that does not read its replies is a receiver without room, like any other.
     #[cfg(feature = "rpc")]
-    fn message_to_core(&mut self, header: Option<&Cow<'_>>, payload: &[u8]) {
-        let header = header.map(Cow::as_slice);
-        super::core_rpc::answer(&self.hub, &self.source, header, payload);
+    fn ask_core(&mut self, core: &Peer, header: Option<Cow<'_>>, payload: Cow<'_>, qos: QoS) -> Routed {
+        let header = header.as_ref().map(Cow::as_slice);
+        let Some(reply) = super::core_rpc::answer(&self.hub, header, payload.as_slice()) else {
+            return Routed::Done(RESPONSE_OK);
+        };
+        let source = self.source.clone();
+        let contents = Contents {
+            kind: FrameKind::Message,
+            realtime: qos.is_realtime(),
+            topic: None,
+            counted: source.name.len() + 1 + reply.head().len() + reply.body.len(),
+            header: Some(Cow::Borrowed(reply.head())),
+            payload: reply.body.as_borrowed(),
+        };
+        self.deliver(core.name.clone(), contents, &[source], true)
+    }
+
+    /// Acknowledges an operation of the source.
+    #[inline]
+    pub(super) fn acknowledge(&mut self, ack: &[u8], qos: QoS) {
+        if let Push::Queued { settle: true } = self.source.push_ack(ack, qos.is_realtime()) {
+            self.touched.0.push(self.source.clone());
+        }
     }
 }

@@ -41,7 +41,7 @@ enum Ending {
 #[derive(Debug)]
 enum Obstacle {
     /// A receiver has no room; what to acknowledge when that is settled.
-    Held(Box<Held>, Option<OpId>),
+    Held(Box<Held>, Option<(OpId, QoS)>),
     /// Too many acks wait for this client itself.
     OwnAcks,
     /// Others on this thread should have their turn.
@@ -119,11 +119,11 @@ impl Session {
             }
             match obstacle {
                 None => {}
-                Some(Obstacle::Held(held, op_id)) => {
+                Some(Obstacle::Held(held, wanted)) => {
                     let code = self.router.wait(held).await;
-                    if let Some(op_id) = op_id {
-                        self.peer.push_ack(&delivery::ack(op_id, code));
-                        self.peer.settle();
+                    if let Some((op_id, qos)) = wanted {
+                        self.router.acknowledge(&delivery::ack(op_id, code), qos);
+                        self.router.settle();
                     }
                 }
                 Some(Obstacle::OwnAcks) => wait_for_ack_room(outbox).await,
@@ -170,7 +170,7 @@ impl Batch<'_> {
                         consumed += size;
                         continue;
                     };
-                    if let Some(found) = self.check_own_room() {
+                    if let Some(found) = self.check_own_room(qos) {
                         *obstacle = Some(found);
                         break Stop::Pause;
                     }
@@ -197,12 +197,12 @@ impl Batch<'_> {
 
     /// Whether there is a reason in this session itself not to go on.
     #[inline]
-    fn check_own_room(&self) -> Option<Obstacle> {
+    fn check_own_room(&self, qos: QoS) -> Option<Obstacle> {
         if self.router.deliveries >= DELIVERIES_PER_TURN {
             return Some(Obstacle::Turn);
         }
         match &self.peer.inbox {
-            Inbox::Socket { outbox, .. } if !outbox.has_ack_room() => Some(Obstacle::OwnAcks),
+            Inbox::Socket { outbox, .. } if qos.needs_ack() && !outbox.has_ack_room() => Some(Obstacle::OwnAcks),
             _ => None,
         }
     }
@@ -242,11 +242,11 @@ impl Batch<'_> {
                 Routed::Done(self.remove(FilterSet::Exclusions, filters))
             }
         };
-        let wanted = qos.needs_ack().then_some(op_id);
+        let wanted = qos.needs_ack().then_some((op_id, qos));
         match (routed, wanted) {
-            (Routed::Held(held), op_id) => Some(Obstacle::Held(held, op_id)),
-            (Routed::Done(code), Some(op_id)) => {
-                self.router.acknowledge(&delivery::ack(op_id, code));
+            (Routed::Held(held), wanted) => Some(Obstacle::Held(held, wanted)),
+            (Routed::Done(code), Some((op_id, qos))) => {
+                self.router.acknowledge(&delivery::ack(op_id, code), qos);
                 None
             }
             (Routed::Done(_), None) => None,
@@ -267,7 +267,7 @@ impl Batch<'_> {
     }
 
     fn add(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
-        match self.router.hub.topics.add(self.peer, set, filters) {
+        match self.router.hub.topics.add(self.peer, set, filters.iter()) {
             Ok(()) => RESPONSE_OK,
             Err(e) => {
                 log::warn!("client {:?}: request refused: {e}", self.peer.name);
