@@ -135,12 +135,7 @@ async fn read_name(
 }
 
 /// Answers a peer that cannot be registered, and says so in the log.
-async fn refuse(
-    refusal: Refusal,
-    mut input: ReadHalf,
-    output: WriteHalf,
-    from: &str,
-) {
+async fn refuse(refusal: Refusal, mut input: ReadHalf, output: WriteHalf, from: &str) {
     match refusal {
         Refusal::Answered(code, why) => {
             log::warn!("connection refused, {from}: {why}");

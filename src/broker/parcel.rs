@@ -150,7 +150,9 @@ impl<'a> Parcel<'a> {
             self.realtime,
             self.sender.clone(),
             self.topic.as_deref(),
-            self.header.as_ref().map(|header| header.as_slice().to_vec()),
+            self.header
+                .as_ref()
+                .map(|header| header.as_slice().to_vec()),
             self.payload.clone(),
         ));
         self.frame.insert(frame).clone()

@@ -140,7 +140,12 @@ impl Router {
             payload,
             counted,
         };
-        let routed = self.deliver(self.source.name.clone(), contents, std::slice::from_ref(&receiver), true);
+        let routed = self.deliver(
+            self.source.name.clone(),
+            contents,
+            std::slice::from_ref(&receiver),
+            true,
+        );
         self.last_target = Some(receiver);
         routed
     }
@@ -217,7 +222,13 @@ impl Router {
 
     /// Offers one frame to each receiver. A message (`single`) is answered with what became of it,
     /// a broadcast or publication always with success.
-    fn deliver(&mut self, sender: Arc<str>, contents: Contents<'_>, receivers: &[Arc<Peer>], single: bool) -> Routed {
+    fn deliver(
+        &mut self,
+        sender: Arc<str>,
+        contents: Contents<'_>,
+        receivers: &[Arc<Peer>],
+        single: bool,
+    ) -> Routed {
         let scratch = mem::take(&mut self.scratch);
         let mut parcel = Parcel::new(sender, contents, scratch);
         if !parcel.fits_the_wire() {
@@ -276,7 +287,7 @@ impl Router {
                 // If the socket is not what is full, another source is emptying the queue right now.
                 Inbox::Socket {
                     outbox, overflow, ..
-                } *overflow != Overflow::Backpressure && outbox.is_blocked() => {
+                } if *overflow != Overflow::Backpressure && outbox.is_blocked() => {
                     self.refuse(receiver);
                     if *overflow == Overflow::Disconnect {
                         self.hub.expel_slow(receiver);
@@ -388,7 +399,13 @@ impl Router {
     /// Gives a message to the broker's own client, and delivers the reply if there is one. A source
     /// that does not read its replies is a receiver without room, like any other.
     #[cfg(feature = "rpc")]
-    fn ask_core(&mut self, core: &Peer, header: Option<Cow<'_>>, payload: Cow<'_>, qos: QoS) -> Routed {
+    fn ask_core(
+        &mut self,
+        core: &Peer,
+        header: Option<Cow<'_>>,
+        payload: Cow<'_>,
+        qos: QoS,
+    ) -> Routed {
         let header = header.as_ref().map(Cow::as_slice);
         let Some(reply) = super::core_rpc::answer(&self.hub, header, payload.as_slice()) else {
             return Routed::Done(RESPONSE_OK);

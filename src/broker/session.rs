@@ -202,7 +202,9 @@ impl Batch<'_> {
             return Some(Obstacle::Turn);
         }
         match &self.peer.inbox {
-            Inbox::Socket { outbox, .. } if qos.needs_ack() && !outbox.has_ack_room() => Some(Obstacle::OwnAcks),
+            Inbox::Socket { outbox, .. } if qos.needs_ack() && !outbox.has_ack_room() => {
+                Some(Obstacle::OwnAcks)
+            }
             _ => None,
         }
     }
@@ -259,7 +261,10 @@ impl Batch<'_> {
                 .iter()
                 .filter(|filter| !access.allows(|rights| rights.may_subscribe_to(filter)));
             if let Some(filter) = denied.next() {
-                log::debug!("client {:?}: may not subscribe to {filter:?}", self.peer.name);
+                log::debug!(
+                    "client {:?}: may not subscribe to {filter:?}",
+                    self.peer.name
+                );
                 return ERR_ACCESS;
             }
         }

@@ -48,9 +48,10 @@ impl BoundPath {
 
 impl Drop for BoundPath {
     fn drop(&mut self) {
-        let ours = self.path.symlink_metadata().is_ok_and(|metadata| {
-            (metadata.dev(), metadata.ino()) == (self.device, self.inode)
-        });
+        let ours = self
+            .path
+            .symlink_metadata()
+            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (self.device, self.inode));
         if ours {
             if let Err(e) = std::fs::remove_file(&self.path) {
                 log::warn!("cannot remove {}: {e}", self.path.display());

@@ -247,7 +247,10 @@ impl Filters {
         let Some(subscribers) = trie.get_mut(filter) else {
             return;
         };
-        if let Some(at) = subscribers.iter().position(|other| Arc::ptr_eq(other, peer)) {
+        if let Some(at) = subscribers
+            .iter()
+            .position(|other| Arc::ptr_eq(other, peer))
+        {
             subscribers.swap_remove(at);
         }
         if subscribers.is_empty() {

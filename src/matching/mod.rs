@@ -24,7 +24,7 @@ mod trie;
 pub use filters::FilterTrie;
 pub use names::NameTrie;
 pub use syntax::{MASK, Syntax, TOPIC};
-pub use trie::TooDeep;
+
 
 #[cfg(test)]
 mod tests;

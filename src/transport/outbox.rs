@@ -191,8 +191,8 @@ impl Outbox {
     pub(crate) fn ping_if_idle(&self, ping: &[u8]) {
         {
             let mut state = self.state.lock();
-            let busy = mem::replace(&mut state.frames_at_ping, state.queued.frames)
-                != state.queued.frames;
+            let queued = state.queued.frames;
+            let busy = mem::replace(&mut state.frames_at_ping, queued) != queued;
             if state.closed || busy || state.load != Load::default() {
                 return;
             }
@@ -206,6 +206,7 @@ impl Outbox {
         let Bounds {
             frames: max_frames,
             bytes: max_bytes,
+            ..
         } = self.bounds;
         match account {
             Account::Frame => {
