@@ -39,6 +39,12 @@ pub mod common;
 #[cfg(any(feature = "ipc", feature = "broker"))]
 mod transport;
 
+/// The client for UNIX and TCP sockets.
+#[cfg(feature = "ipc")]
+pub mod ipc {
+    pub use crate::client::ipc::{Client, Config};
+}
+
 use std::time::Duration;
 
 pub use error::{Error, ErrorKind, IntoElbusResult};

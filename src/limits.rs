@@ -79,6 +79,12 @@ pub const MAX_SPARE_SEGMENTS: usize = 32;
 /// before. Slow links get through with large frames, and one byte a minute does not.
 pub const MIN_PROGRESS_BYTES: usize = 1024;
 
+/// Operations of one client that wait for their confirmation. One more is refused as busy.
+pub const MAX_CONFIRMATIONS: usize = 65_536;
+
+/// Bytes that wait in an outbox at which it stops to linger for more.
+pub const LINGER_BYTES: usize = 32 * 1024;
+
 /// Deliveries that one connection may cause before others on its thread get their turn.
 pub const DELIVERIES_PER_TURN: usize = 4096;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::access::AaaMap;
 use crate::limits::{DEFAULT_MAX_CLIENTS, DEFAULT_MAX_FRAME, DEFAULT_QUEUE_BYTES};
+use crate::transport::outbox::TIMER_RESOLUTION;
 use crate::{DEFAULT_BUF_SIZE, DEFAULT_BUF_TTL, DEFAULT_QUEUE_SIZE, DEFAULT_TIMEOUT, Error};
 
 /// What happens when the queue of a receiver is full.
@@ -197,13 +198,9 @@ impl ServerConfig {
         self
     }
 
-    /// The linger time of outboxes: nothing below what a timer can do.
-    pub(super) fn linger(&self) -> Duration {
-        const TIMER_RESOLUTION: Duration = Duration::from_millis(1);
-        if self.buf_ttl < TIMER_RESOLUTION {
-            Duration::ZERO
-        } else {
-            self.buf_ttl
-        }
+    /// The linger time of outboxes. A session has the frames of a whole read batch in its hands, so
+    /// lingering for less than a timer can do would only cost a task switch.
+    pub(super) fn linger(&self) -> Option<Duration> {
+        (self.buf_ttl >= TIMER_RESOLUTION).then_some(self.buf_ttl)
     }
 }

@@ -25,6 +25,5 @@ pub use filters::FilterTrie;
 pub use names::NameTrie;
 pub use syntax::{MASK, Syntax, TOPIC};
 
-
 #[cfg(test)]
 mod tests;

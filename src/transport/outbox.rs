@@ -22,11 +22,14 @@ use tokio::sync::{Notify, futures::Notified};
 use super::segments::Segments;
 pub(crate) use super::segments::{Load, Payload};
 use super::socket::WriteHalf;
-use crate::limits::{MAX_WAITING_ACKS, QUEUE_RESERVE_FRAMES};
+use crate::limits::{LINGER_BYTES, MAX_WAITING_ACKS, QUEUE_RESERVE_FRAMES};
 
 /// How often [`Outbox::flush`] goes back for what others have queued meanwhile. After that the
 /// peer's own task goes on, so that no source works for others without end.
 const ROUNDS_PER_FLUSH: usize = 4;
+
+/// Shorter times are not worth a timer.
+pub(crate) const TIMER_RESOLUTION: Duration = Duration::from_millis(1);
 
 /// Bounds of one outbox.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +38,9 @@ pub(crate) struct Bounds {
     pub(crate) frames: usize,
     /// Bytes that may wait; a larger frame is accepted if nothing else waits.
     pub(crate) bytes: usize,
-    /// How long frames that are not real-time may wait to be joined by others. Zero: not at all.
-    pub(crate) linger: Duration,
+    /// How long frames that are not real-time may wait to be joined by others. Less than a timer
+    /// can do means: until the peer's own task gets its turn.
+    pub(crate) linger: Option<Duration>,
 }
 
 /// A frame as it leaves.
@@ -220,9 +224,9 @@ impl Outbox {
     /// Ends a batch: what waits leaves now, or, if nothing of it is real-time and a linger time is
     /// set, a little later.
     pub(crate) fn settle(&self) {
-        if !self.bounds.linger.is_zero() {
+        if self.bounds.linger.is_some() {
             let mut state = self.state.lock();
-            if !state.urgent {
+            if !state.urgent && state.load.bytes < LINGER_BYTES {
                 state.flush_promised = false;
                 if state.writer == Writer::Nobody && !state.waiting.is_empty() {
                     self.pass_on(state, Writer::Linger);
@@ -335,7 +339,12 @@ impl Outbox {
             match writer {
                 Writer::Drain => self.write_all(stall_limit).await?,
                 Writer::Linger => {
-                    tokio::time::sleep(self.bounds.linger).await;
+                    match self.bounds.linger {
+                        Some(linger) if linger >= TIMER_RESOLUTION => {
+                            tokio::time::sleep(linger).await;
+                        }
+                        _ => tokio::task::yield_now().await,
+                    }
                     self.flush();
                 }
                 Writer::Nobody | Writer::Source => {}
