@@ -30,9 +30,13 @@ pub mod protocol;
 pub mod client;
 #[cfg(any(feature = "rpc", feature = "broker"))]
 pub mod common;
+#[cfg(feature = "rpc")]
+pub mod rpc;
 
 use std::time::Duration;
 
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
+pub use async_trait::async_trait;
 pub use error::{Error, ErrorKind, IntoElbusResult};
 pub use frame::{Frame, FrameData};
 pub use protocol::operation::{FrameKind, FrameOp, QoS};
