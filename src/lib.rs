@@ -32,6 +32,8 @@ pub mod client;
 pub mod common;
 #[cfg(feature = "rpc")]
 pub mod rpc;
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
+pub mod tools;
 
 use std::time::Duration;
 
