@@ -28,6 +28,8 @@ pub mod protocol;
 
 #[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
 pub mod client;
+#[cfg(any(feature = "ipc", feature = "broker"))]
+pub mod comm;
 #[cfg(any(feature = "rpc", feature = "broker"))]
 pub mod common;
 #[cfg(feature = "rpc")]
