@@ -34,8 +34,14 @@ pub mod protocol;
 
 #[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
 pub mod client;
+#[cfg(any(feature = "ipc", feature = "broker"))]
+pub mod comm;
 #[cfg(any(feature = "rpc", feature = "broker"))]
 pub mod common;
+#[cfg(feature = "rpc")]
+pub mod rpc;
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
+pub mod tools;
 #[cfg(any(feature = "ipc", feature = "broker"))]
 mod transport;
 
@@ -47,6 +53,8 @@ pub mod ipc {
 
 use std::time::Duration;
 
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
+pub use async_trait::async_trait;
 pub use error::{Error, ErrorKind, IntoElbusResult};
 pub use frame::{Frame, FrameData};
 pub use protocol::operation::{FrameKind, FrameOp, QoS};

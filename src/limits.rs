@@ -100,3 +100,18 @@ pub const MAX_FIFO_LINE_BYTES: usize = 64 * 1024;
 /// How long a client that has closed its sending side may take to read what still waits for it, or
 /// a broker that shuts down waits for its clients.
 pub const LINGER: Duration = Duration::from_millis(500);
+
+/// Handlers of one RPC client that run at a time, unless configured.
+pub const DEFAULT_RPC_TASKS: usize = 512;
+
+/// Events that wait for a handler of one RPC client. Beyond this number its event channel is no
+/// longer read, so that frames wait in the broker, where the sender feels it.
+pub const MAX_RPC_WAITING: usize = 8192;
+
+/// Bytes in the payloads of events that wait for a handler of one RPC client. An event larger than
+/// this is accepted if nothing else waits.
+pub const MAX_RPC_WAITING_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long an RPC call of a client without a timeout of its own (one in the broker's process) may
+/// take, unless configured. Only there to end at some time what would otherwise wait for ever.
+pub const INTERNAL_RPC_TIMEOUT: Duration = Duration::from_secs(60);
