@@ -167,7 +167,7 @@ pub fn announcement_prefix(subject: &str, name: &str) -> Vec<u8> {
 
 /// Bytes for a failure message: readable where they are text.
 pub fn show(bytes: &[u8]) -> String {
-    let head = &bytes[..bytes.len().min(300)];
-    let more = if bytes.len() > 300 { "…" } else { "" };
+    let head = &bytes[..bytes.len().min(120)];
+    let more = if bytes.len() > 120 { "…" } else { "" };
     format!("{} bytes: {}{more}", bytes.len(), head.escape_ascii())
 }

@@ -1,6 +1,6 @@
 //! Sections 3 and 5: frames in both directions, the NOP, and the order of things.
 
-use crate::common::client_list::uint_after;
+use crate::common::client_list::client_uint;
 use crate::common::*;
 
 #[test]
@@ -184,16 +184,16 @@ fn nop_ignores_operation_id_and_length() {
 fn nop_is_not_counted() {
     on_both(|bus| {
         let mut a = bus.client("a");
-        let frames = |wire: &mut Wire| {
-            let stats = wire.call_broker("stats", b"");
-            let count = |key| uint_after(&stats, key).expect("a counter");
+        let counters = |wire: &mut Wire| {
+            let list = wire.call_broker("client.list", b"");
+            let count = |key| client_uint(&list, "a", key).expect("a counter");
             (count("r_frames"), count("r_bytes"))
         };
-        let before = frames(&mut a);
+        let before = counters(&mut a);
         a.send_raw(&CLIENT_PING.repeat(10));
-        let after = frames(&mut a);
-        // The call itself: one frame, its body is `.broker`, NUL, RPC header and "stats", NUL.
-        assert_eq!(after, (before.0 + 1, before.1 + 8 + 5 + 6));
+        let after = counters(&mut a);
+        // The call itself: one frame; its body is `.broker`, NUL, RPC header, `client.list`, NUL.
+        assert_eq!(after, (before.0 + 1, before.1 + 8 + 5 + 12));
     });
 }
 

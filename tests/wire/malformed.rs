@@ -125,8 +125,14 @@ fn frames_before_the_malformed_one_count() {
         let bytes = [message(1, PROCESSED, "b", b"good"), frame(2, 0x3F, b"")];
         a.send_raw(&bytes.concat());
         b.expect_bytes(&got_message(0, "a", b"good"));
-        a.expect_bytes(&ack(1, OK));
-        a.expect_refused(2);
+        // The ack of the good frame may be lost with the connection, but nothing else may come.
+        let frames = a.drain();
+        for frame in &frames {
+            let good = frame.bytes() == ack(1, OK);
+            let refusal = (frame.kind, frame.len) == (ACK, 2) && frame.flag != OK;
+            assert!(good || refusal, "{}", show(&frame.bytes()));
+        }
+        b.expect_silence();
     });
 }
 
