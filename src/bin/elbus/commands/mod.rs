@@ -1,0 +1,34 @@
+//! The commands, one file each: arguments, help, action. A new command is a file, a variant of
+//! [`Command`] and a line in [`Command::run`].
+
+mod broker;
+mod publish;
+mod rpc;
+mod send;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    #[command(subcommand)]
+    Broker(broker::Command),
+    Send(send::Send),
+    Publish(publish::Publish),
+    #[command(subcommand)]
+    Rpc(rpc::Command),
+}
+
+impl Command {
+    /// Does what the command is for.
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        match self {
+            Self::Broker(command) => command.run(context).await,
+            Self::Send(command) => command.run(context).await,
+            Self::Publish(command) => command.run(context).await,
+            Self::Rpc(command) => command.run(context).await,
+        }
+    }
+}
