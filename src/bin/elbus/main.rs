@@ -6,9 +6,11 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod background;
 mod commands;
 mod context;
 mod escape;
+mod event;
 mod failure;
 mod input;
 mod logging;

@@ -2,6 +2,7 @@
 //! [`Command`] and a line in [`Command::run`].
 
 mod broker;
+mod listen;
 mod publish;
 mod rpc;
 mod send;
@@ -17,6 +18,7 @@ pub enum Command {
     Broker(broker::Command),
     Send(send::Send),
     Publish(publish::Publish),
+    Listen(listen::Listen),
     #[command(subcommand)]
     Rpc(rpc::Command),
 }
@@ -28,6 +30,7 @@ impl Command {
             Self::Broker(command) => command.run(context).await,
             Self::Send(command) => command.run(context).await,
             Self::Publish(command) => command.run(context).await,
+            Self::Listen(command) => command.run(context).await,
             Self::Rpc(command) => command.run(context).await,
         }
     }

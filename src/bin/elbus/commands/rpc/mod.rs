@@ -2,6 +2,7 @@
 
 mod call;
 mod call0;
+mod listen;
 mod notify;
 
 use clap::Subcommand;
@@ -15,6 +16,7 @@ pub enum Command {
     Call(call::Call),
     Call0(call0::Call0),
     Notify(notify::Notify),
+    Listen(listen::Listen),
 }
 
 impl Command {
@@ -23,6 +25,7 @@ impl Command {
             Self::Call(command) => command.run(context).await,
             Self::Call0(command) => command.run(context).await,
             Self::Notify(command) => command.run(context).await,
+            Self::Listen(command) => command.run(context).await,
         }
     }
 }
