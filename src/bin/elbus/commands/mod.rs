@@ -1,6 +1,7 @@
 //! The commands, one file each: arguments, help, action. A new command is a file, a variant of
 //! [`Command`] and a line in [`Command::run`].
 
+mod benchmark;
 mod broker;
 mod listen;
 mod publish;
@@ -21,6 +22,7 @@ pub enum Command {
     Listen(listen::Listen),
     #[command(subcommand)]
     Rpc(rpc::Command),
+    Benchmark(benchmark::Benchmark),
 }
 
 impl Command {
@@ -32,6 +34,7 @@ impl Command {
             Self::Publish(command) => command.run(context).await,
             Self::Listen(command) => command.run(context).await,
             Self::Rpc(command) => command.run(context).await,
+            Self::Benchmark(command) => command.run(context).await,
         }
     }
 }
