@@ -35,6 +35,16 @@ impl<'a> Cow<'a> {
         }
     }
 
+    /// The same bytes, lent.
+    #[cfg(all(feature = "broker", feature = "rpc"))]
+    pub(crate) fn as_borrowed(&self) -> Cow<'_> {
+        match self {
+            Self::Borrowed(v) => Cow::Borrowed(v),
+            Self::Owned(v) => Cow::Borrowed(v),
+            Self::Referenced(v) => Cow::Referenced(v.clone()),
+        }
+    }
+
     /// The number of bytes.
     pub fn len(&self) -> usize {
         self.as_slice().len()

@@ -20,17 +20,41 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(any(feature = "ipc", feature = "broker"))]
+pub mod address;
 pub mod borrow;
+#[cfg(feature = "broker")]
+pub mod broker;
 mod error;
 mod frame;
 pub mod limits;
+#[cfg(feature = "broker")]
+mod matching;
 pub mod protocol;
 
 #[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
 pub mod client;
+#[cfg(any(feature = "ipc", feature = "broker"))]
+pub mod comm;
+#[cfg(any(feature = "rpc", feature = "broker"))]
+pub mod common;
+#[cfg(feature = "rpc")]
+pub mod rpc;
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
+pub mod tools;
+#[cfg(any(feature = "ipc", feature = "broker"))]
+mod transport;
+
+/// The client for UNIX and TCP sockets.
+#[cfg(feature = "ipc")]
+pub mod ipc {
+    pub use crate::client::ipc::{Client, Config};
+}
 
 use std::time::Duration;
 
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
+pub use async_trait::async_trait;
 pub use error::{Error, ErrorKind, IntoElbusResult};
 pub use frame::{Frame, FrameData};
 pub use protocol::operation::{FrameKind, FrameOp, QoS};

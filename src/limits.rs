@@ -55,6 +55,9 @@ pub const FILTER_LEVEL_COST: usize = 128;
 /// Topics whose receiver lists are remembered, at most.
 pub const MAX_CACHED_TOPICS: usize = 1024;
 
+/// Longest topic whose receiver list is remembered, in bytes.
+pub const MAX_CACHED_TOPIC_BYTES: usize = 1024;
+
 /// Receivers in all remembered lists together, at most.
 pub const MAX_CACHED_RECEIVERS: usize = 65_536;
 
@@ -76,6 +79,12 @@ pub const MAX_SPARE_SEGMENTS: usize = 32;
 /// before. Slow links get through with large frames, and one byte a minute does not.
 pub const MIN_PROGRESS_BYTES: usize = 1024;
 
+/// Operations of one client that wait for their confirmation. One more is refused as busy.
+pub const MAX_CONFIRMATIONS: usize = 65_536;
+
+/// Bytes that wait in an outbox at which it stops to linger for more.
+pub const LINGER_BYTES: usize = 32 * 1024;
+
 /// Deliveries that one connection may cause before others on its thread get their turn.
 pub const DELIVERIES_PER_TURN: usize = 4096;
 
@@ -91,3 +100,18 @@ pub const MAX_FIFO_LINE_BYTES: usize = 64 * 1024;
 /// How long a client that has closed its sending side may take to read what still waits for it, or
 /// a broker that shuts down waits for its clients.
 pub const LINGER: Duration = Duration::from_millis(500);
+
+/// Handlers of one RPC client that run at a time, unless configured.
+pub const DEFAULT_RPC_TASKS: usize = 512;
+
+/// Events that wait for a handler of one RPC client. Beyond this number its event channel is no
+/// longer read, so that frames wait in the broker, where the sender feels it.
+pub const MAX_RPC_WAITING: usize = 8192;
+
+/// Bytes in the payloads of events that wait for a handler of one RPC client. An event larger than
+/// this is accepted if nothing else waits.
+pub const MAX_RPC_WAITING_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long an RPC call of a client without a timeout of its own (one in the broker's process) may
+/// take, unless configured. Only there to end at some time what would otherwise wait for ever.
+pub const INTERNAL_RPC_TIMEOUT: Duration = Duration::from_secs(60);

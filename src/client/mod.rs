@@ -9,6 +9,9 @@ use async_trait::async_trait;
 use crate::borrow::Cow;
 use crate::{Error, EventChannel, OpConfirm, QoS};
 
+#[cfg(feature = "ipc")]
+pub(crate) mod ipc;
+
 /// A client of the bus.
 ///
 /// Sending calls return once the frame is on its way: written, or queued in order behind earlier

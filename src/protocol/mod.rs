@@ -6,6 +6,9 @@ pub mod handshake;
 pub mod names;
 pub mod operation;
 pub mod request;
+pub mod rpc;
+#[cfg(test)]
+mod tests;
 
 /// No operation: a ping when all flag bits are clear.
 pub const OP_NOP: u8 = 0x00;

@@ -74,7 +74,7 @@ pub struct Filters<'a>(&'a str);
 
 impl<'a> Filters<'a> {
     /// Each filter, in the order of the frame. There is at least one.
-    pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
         self.0.split('\0')
     }
 }
