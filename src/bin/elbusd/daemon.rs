@@ -63,7 +63,7 @@ async fn serve(
     let signal = signals.stop_requested().await;
     log::info!("{signal}: stopping");
     tokio::select! {
-        () = stop(&broker) => {
+        () = stop(&mut broker) => {
             log::info!("stopped");
             Ok(())
         }
@@ -119,7 +119,7 @@ async fn bind(broker: &mut Broker, address: &Address, args: &Args) -> Result<(),
         #[cfg(feature = "rpc")]
         Address::Fifo(path) => {
             let path = path.to_string_lossy();
-            broker.spawn_fifo(&path, args.clients.buf_size.0).await
+            broker.spawn_fifo_with(&path, args.fifo_config()).await
         }
         #[cfg(not(feature = "rpc"))]
         Address::Fifo(_) => Err(elbus::Error::not_supported(
@@ -142,7 +142,7 @@ fn invitation(address: &Address) -> String {
 }
 
 /// Tells every client, delivers what waits for them, and closes everything, in a bounded time.
-async fn stop(broker: &Broker) {
+async fn stop(broker: &mut Broker) {
     #[cfg(feature = "rpc")]
     match tokio::time::timeout(ANNOUNCE_LIMIT, broker.announce(BrokerEvent::shutdown())).await {
         Ok(Ok(())) => {}
