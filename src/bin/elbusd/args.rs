@@ -96,8 +96,8 @@ pub struct Clients {
     )]
     pub max_clients: usize,
 
-    /// How long a handshake, or a frame without progress, may take;
-    /// idle clients get two pings in that time; fractions are allowed
+    /// Limit of a handshake and of a frame without progress, fractions
+    /// allowed; idle clients get two pings in that time
     #[arg(
         verbatim_doc_comment,
         short, long, value_name = "SECONDS", default_value = "5",
