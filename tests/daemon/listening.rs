@@ -90,6 +90,9 @@ fn a_fifo_is_an_address_too() {
     broker.await_log(&format!(
         "reading commands from {path}, try: echo '=topic payload' > {path}"
     ));
+    // Whoever else may read from it takes commands away.
+    let metadata = std::fs::metadata(&fifo).expect("a fifo");
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o620);
     assert_eq!(broker.stop().code(), Some(0));
     assert!(!fifo.exists());
 }
