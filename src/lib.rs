@@ -1,1 +1,91 @@
 //! elbus: a message broker for Linux edge and IoT devices.
+//!
+//! Clients have names. They send each other *messages*, reach many with a *broadcast* to a mask of
+//! names (`sensor.*`), *publish* to topics (`plant/line1/temperature`) that others subscribe to,
+//! and call each other's methods over the RPC layer. A broker carries it all, over UNIX and TCP
+//! sockets and between threads of one process.
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `ipc` | [`ipc::Client`]: connect to a broker over a socket |
+//! | `rpc` | [`rpc`]: calls, notifications, handlers |
+//! | `broker` | [`broker::Broker`]: embed the broker in an application |
+//! | `full` | the three above |
+//! | `server` | what the program `elbusd` needs |
+//! | `cli` | what the program `elbus` needs |
+//! | `std-alloc` | the programs use the standard allocator |
+//!
+//! No feature is on by default.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+#[cfg(any(feature = "ipc", feature = "broker"))]
+pub mod address;
+pub mod borrow;
+#[cfg(feature = "broker")]
+pub mod broker;
+mod error;
+mod frame;
+pub mod limits;
+#[cfg(feature = "broker")]
+mod matching;
+pub mod protocol;
+
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
+pub mod client;
+#[cfg(any(feature = "ipc", feature = "broker"))]
+pub mod comm;
+#[cfg(any(feature = "rpc", feature = "broker"))]
+pub mod common;
+#[cfg(feature = "rpc")]
+pub mod rpc;
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
+pub mod tools;
+#[cfg(any(feature = "ipc", feature = "broker"))]
+mod transport;
+
+/// The client for UNIX and TCP sockets.
+#[cfg(feature = "ipc")]
+pub mod ipc {
+    pub use crate::client::ipc::{Client, Config};
+}
+
+use std::time::Duration;
+
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
+pub use async_trait::async_trait;
+pub use error::{Error, ErrorKind, IntoElbusResult};
+pub use frame::{Frame, FrameData};
+pub use protocol::operation::{FrameKind, FrameOp, QoS};
+pub use protocol::{
+    ERR_ACCESS, ERR_BUSY, ERR_CLIENT_NOT_REGISTERED, ERR_DATA, ERR_IO, ERR_NOT_DELIVERED,
+    ERR_NOT_SUPPORTED, ERR_OTHER, ERR_TIMEOUT, GREETINGS, OP_ACK, OP_BROADCAST, OP_EXCLUDE,
+    OP_MESSAGE, OP_NOP, OP_PUBLISH, OP_PUBLISH_FOR, OP_SUBSCRIBE, OP_UNEXCLUDE, OP_UNSUBSCRIBE,
+    PING_FRAME, PROTOCOL_VERSION, RESPONSE_OK, SECONDARY_SEP,
+};
+
+/// The version of this crate.
+pub static VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Who makes this crate.
+pub static AUTHOR: &str = "The elbus authors";
+
+/// How long a client waits for an answer, unless configured.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a frame that is not real-time may wait to be joined by others, unless configured.
+pub const DEFAULT_BUF_TTL: Duration = Duration::from_micros(10);
+
+/// Size of an I/O buffer in bytes, unless configured.
+pub const DEFAULT_BUF_SIZE: usize = 8192;
+
+/// Frames that wait in a queue, unless configured.
+pub const DEFAULT_QUEUE_SIZE: usize = limits::DEFAULT_QUEUE_FRAMES;
+
+/// The channel on which a client receives frames.
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
+pub type EventChannel = async_channel::Receiver<Frame>;
+
+/// The confirmation of an operation: `None` if its QoS asks for none.
+pub type OpConfirm = Option<tokio::sync::oneshot::Receiver<Result<(), Error>>>;

@@ -1,0 +1,234 @@
+//! The command line: every option with its unit, its default and its help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args as Group, Parser};
+use elbus::address::Address;
+use elbus::broker::{Overflow, ServerConfig};
+use elbus::limits;
+
+use crate::values::{self, ByteSize};
+
+/// Most worker threads unless configured: more do not help where elbus runs.
+const DEFAULT_WORKERS_MAX: usize = 4;
+
+/// Size of the buffers of one connection, unless configured.
+const DEFAULT_BUF_SIZE: ByteSize = ByteSize(16 * 1024);
+
+/// Names of the overflow policies, as [`Overflow`] reads them.
+const OVERFLOW_POLICIES: [&str; 3] = ["backpressure", "drop", "disconnect"];
+
+const AFTER_HELP: &str = "\
+BYTES are plain numbers or have a suffix: 512K, 16M, 1G (1K = 1024 bytes).
+
+Signals:
+  TERM, INT   stop: tell the clients, deliver what is queued, exit; again: exit at once
+  HUP         reserved for reloading the configuration; changes nothing yet
+
+Environment:
+  DISABLE_SYSLOG=1            log to stderr even with -D or --log-syslog
+  ELBUSD_SYSLOG_SOCKET=PATH   the socket of the syslog daemon [default: /dev/log]
+
+Exit status: 0 stopped by a signal, 1 something failed, 2 wrong usage.
+
+Examples:
+  elbusd
+      Try it out: the first line of the log says where it listens.
+  elbusd -B /run/elbus.sock -B 0.0.0.0:7777
+      Serve programs of this device, and others over the network.
+  elbusd -B /run/elbus.sock --socket-group plc
+      Let the users in the group `plc` connect.
+  elbusd -D -P /run/elbusd.pid -B /run/elbus.sock -w 1
+      Run in the background on one thread; log to syslog.
+  elbusd -B /run/elbus.sock -B fifo:/run/elbus.fifo
+      Take commands from scripts as well: echo '=topic payload' > /run/elbus.fifo";
+
+/// elbus message broker: lets the programs of a device talk to each other.
+#[derive(Debug, Parser)]
+#[command(name = "elbusd", version, after_help = AFTER_HELP)]
+pub struct Args {
+    #[command(flatten)]
+    pub listening: Listening,
+    #[command(flatten)]
+    pub clients: Clients,
+    #[command(flatten)]
+    pub process: Process,
+    #[command(flatten)]
+    pub logging: Logging,
+}
+
+/// Where clients come in.
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Listening")]
+pub struct Listening {
+    /// Listen on a path (UNIX socket), HOST:PORT (TCP) or fifo:PATH
+    /// (commands of scripts); repeatable [default: /run/elbus.sock,
+    /// else elbus.sock in $XDG_RUNTIME_DIR, else in /tmp]
+    #[arg(
+        verbatim_doc_comment,
+        short = 'B', long, value_name = "ADDRESS", value_parser = values::bind_address
+    )]
+    pub bind: Vec<Address>,
+
+    /// Permissions of UNIX sockets, octal
+    #[arg(long, value_name = "MODE", default_value = "0660", value_parser = values::socket_mode)]
+    pub socket_mode: u32,
+
+    /// Group of UNIX sockets, name or number [default: that of the process]
+    #[arg(long, value_name = "GROUP", value_parser = values::group_id)]
+    pub socket_group: Option<u32>,
+}
+
+/// What one client may use.
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Clients")]
+pub struct Clients {
+    /// Clients at a time; one more is refused as busy
+    #[arg(
+        long, value_name = "CLIENTS", default_value_t = limits::DEFAULT_MAX_CLIENTS,
+        value_parser = values::positive
+    )]
+    pub max_clients: usize,
+
+    /// Time for a handshake, for progress of a frame, and between pings;
+    /// fractions are allowed
+    #[arg(
+        verbatim_doc_comment,
+        short, long, value_name = "SECONDS", default_value = "5",
+        value_parser = values::timeout, allow_negative_numbers = true
+    )]
+    pub timeout: Duration,
+
+    /// Longest frame a client may send
+    #[arg(
+        long, value_name = "BYTES", default_value_t = ByteSize(limits::DEFAULT_MAX_FRAME),
+        value_parser = values::frame_size
+    )]
+    pub max_frame: ByteSize,
+
+    /// Frames that may wait for one client
+    #[arg(
+        long, value_name = "FRAMES", default_value_t = limits::DAEMON_QUEUE_FRAMES,
+        value_parser = values::positive
+    )]
+    pub queue_size: usize,
+
+    /// Bytes that may wait for one client
+    #[arg(long, value_name = "BYTES", default_value_t = ByteSize(limits::DEFAULT_QUEUE_BYTES))]
+    pub queue_bytes: ByteSize,
+
+    /// When a queue is full: `backpressure` (the sender waits),
+    /// `drop` (the frame is refused) or
+    /// `disconnect` (the receiver is cut off)
+    #[arg(
+        verbatim_doc_comment,
+        hide_possible_values = true,
+        long, value_name = "POLICY", default_value_t = Overflow::Backpressure,
+        value_parser = PossibleValuesParser::new(OVERFLOW_POLICIES)
+            .try_map(|name| name.parse::<Overflow>())
+    )]
+    pub overflow: Overflow,
+
+    /// Buffer of one connection or fifo
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_BUF_SIZE)]
+    pub buf_size: ByteSize,
+
+    /// How long a frame may wait to be written with others
+    #[arg(
+        long, value_name = "MICROSECONDS", default_value = "10", value_parser = values::buf_ttl
+    )]
+    pub buf_ttl: Duration,
+}
+
+/// How the process runs.
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Process")]
+pub struct Process {
+    /// Run in the background; returns as soon as the broker listens
+    #[arg(short = 'D')]
+    pub background: bool,
+
+    /// Write the process id to this file, and remove it at the end
+    #[arg(short = 'P', long, value_name = "PATH")]
+    pub pid_file: Option<PathBuf>,
+
+    /// Worker threads [default: number of cores, at most 4]
+    #[arg(short, long, value_name = "THREADS", value_parser = values::positive)]
+    workers: Option<usize>,
+}
+
+/// What is logged, and where to.
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Logging")]
+pub struct Logging {
+    /// Log everything, not only what an operator should know
+    #[arg(long)]
+    pub verbose: bool,
+
+    /// Log to syslog instead of stderr; -D does so anyway
+    #[arg(long)]
+    log_syslog: bool,
+}
+
+impl Args {
+    /// Whether the log goes to syslog and not to stderr.
+    pub fn logs_to_syslog(&self) -> bool {
+        let wanted = self.process.background || self.logging.log_syslog;
+        wanted && std::env::var_os("DISABLE_SYSLOG").is_none_or(|value| value != "1")
+    }
+
+    /// What applies to every socket.
+    pub fn server_config(&self) -> ServerConfig {
+        let config = ServerConfig::new()
+            .buf_size(self.clients.buf_size.0)
+            .buf_ttl(self.clients.buf_ttl)
+            .timeout(self.clients.timeout)
+            .queue_size(self.clients.queue_size)
+            .queue_bytes(self.clients.queue_bytes.0)
+            .max_frame(self.clients.max_frame.0)
+            .overflow(self.clients.overflow)
+            .socket_mode(self.listening.socket_mode);
+        match self.listening.socket_group {
+            Some(gid) => config.socket_group(gid),
+            None => config,
+        }
+    }
+}
+
+impl Process {
+    /// The number of worker threads, at least 1.
+    pub fn workers(&self) -> usize {
+        self.workers.unwrap_or_else(|| {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            cores.min(DEFAULT_WORKERS_MAX)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_policy_on_offer_is_one_of_the_broker() {
+        for name in OVERFLOW_POLICIES {
+            let policy: Overflow = name.parse().expect("a policy");
+            assert_eq!(policy.to_string(), name);
+        }
+    }
+
+    #[test]
+    fn help_fits_100_columns() {
+        let help = Args::command().render_help().to_string();
+        let longest = help.lines().map(|line| line.chars().count()).max();
+        assert!(longest <= Some(100), "{help}");
+    }
+}

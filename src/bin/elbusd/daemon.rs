@@ -1,0 +1,153 @@
+//! The life of the broker: it is started, serves until a signal asks it to stop, and leaves
+//! nothing behind.
+
+use std::time::Duration;
+
+use elbus::address::Address;
+#[cfg(feature = "rpc")]
+use elbus::broker::BrokerEvent;
+use elbus::broker::{Broker, BrokerOptions};
+use elbus::limits;
+use tokio::runtime::Handle;
+
+use crate::args::Args;
+use crate::default_address;
+use crate::descriptors;
+use crate::pid_file::PidFile;
+use crate::runtime::Workers;
+use crate::signals::Signals;
+
+/// How long the announcement of the end may take: as long as a client that does not read can make
+/// it wait.
+#[cfg(feature = "rpc")]
+const ANNOUNCE_LIMIT: Duration = Duration::from_millis(250);
+
+/// Runs the broker until SIGTERM or SIGINT. Calls `ready` once, when every address is bound and the
+/// pid file is written; an error of it ends the broker.
+///
+/// # Errors
+///
+/// A message for humans that says what could not be done, and why.
+pub fn run(args: &Args, ready: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    let count = args.process.workers();
+    let workers = Workers::start(count)
+        .map_err(|error| format!("cannot start {count} worker threads: {error}"))?;
+    let handles = workers.handles();
+    workers.run(serve(args, handles, ready))
+}
+
+async fn serve(
+    args: &Args,
+    workers: Vec<Handle>,
+    ready: impl FnOnce() -> Result<(), String>,
+) -> Result<(), String> {
+    // Before anything that has to be undone exists.
+    let mut signals = Signals::install()
+        .map_err(|error| format!("cannot install the signal handlers: {error}"))?;
+    let shortage = descriptors::provide_for(args.clients.max_clients);
+    let options = BrokerOptions::new()
+        .max_clients(args.clients.max_clients)
+        .workers(workers);
+    let mut broker = Broker::with_options(options);
+    let _pid_file = match start(&mut broker, args, ready).await {
+        Ok(pid_file) => pid_file,
+        Err(failure) => {
+            // Removes the sockets that were bound before.
+            broker.shutdown(Duration::ZERO).await;
+            return Err(failure);
+        }
+    };
+    if let Some(shortage) = shortage {
+        log::warn!("{shortage}");
+    }
+    let signal = signals.stop_requested().await;
+    log::info!("{signal}: stopping");
+    tokio::select! {
+        () = stop(&broker) => {
+            log::info!("stopped");
+            Ok(())
+        }
+        signal = signals.stop_requested() => {
+            Err(format!("{signal} while stopping: some clients may have missed the end"))
+        }
+    }
+}
+
+/// Opens every door, then tells that they are open.
+async fn start(
+    broker: &mut Broker,
+    args: &Args,
+    ready: impl FnOnce() -> Result<(), String>,
+) -> Result<Option<PidFile>, String> {
+    // Clients may call `.broker` from the first moment they can connect.
+    #[cfg(feature = "rpc")]
+    broker
+        .init_default_core_rpc()
+        .await
+        .map_err(|error| format!("cannot start the methods of the broker: {error}"))?;
+    for address in &addresses(args) {
+        bind(broker, address, args)
+            .await
+            .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        log::info!("{}", invitation(address));
+    }
+    let pid_file = args
+        .process
+        .pid_file
+        .as_deref()
+        .map(PidFile::create)
+        .transpose()?;
+    ready()?;
+    Ok(pid_file)
+}
+
+fn addresses(args: &Args) -> Vec<Address> {
+    if args.listening.bind.is_empty() {
+        vec![default_address::choose()]
+    } else {
+        args.listening.bind.clone()
+    }
+}
+
+async fn bind(broker: &mut Broker, address: &Address, args: &Args) -> Result<(), elbus::Error> {
+    match address {
+        Address::Unix(path) => {
+            let path = path.to_string_lossy();
+            broker.spawn_unix_server(&path, args.server_config()).await
+        }
+        Address::Tcp(address) => broker.spawn_tcp_server(address, args.server_config()).await,
+        #[cfg(feature = "rpc")]
+        Address::Fifo(path) => {
+            let path = path.to_string_lossy();
+            broker.spawn_fifo(&path, args.clients.buf_size.0).await
+        }
+        #[cfg(not(feature = "rpc"))]
+        Address::Fifo(_) => Err(elbus::Error::not_supported(
+            "built without the feature `rpc`",
+        )),
+    }
+}
+
+/// Says that an address is open, together with a command that uses it.
+fn invitation(address: &Address) -> String {
+    match address {
+        Address::Unix(_) | Address::Tcp(_) => {
+            format!("listening on {address}, try: elbus {address} listen")
+        }
+        Address::Fifo(path) => {
+            let path = path.display();
+            format!("reading commands from {path}, try: echo '=topic payload' > {path}")
+        }
+    }
+}
+
+/// Tells every client, delivers what waits for them, and closes everything, in a bounded time.
+async fn stop(broker: &Broker) {
+    #[cfg(feature = "rpc")]
+    match tokio::time::timeout(ANNOUNCE_LIMIT, broker.announce(BrokerEvent::shutdown())).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => log::warn!("the stop was not announced: {error}"),
+        Err(_) => log::warn!("the stop was not announced to every client in time"),
+    }
+    broker.shutdown(limits::LINGER).await;
+}

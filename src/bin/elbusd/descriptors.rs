@@ -1,0 +1,26 @@
+//! Each client needs a descriptor, and the usual limit of 1024 for a process is too low for as many
+//! clients: the process may raise it as far as the system lets it.
+
+use elbus::limits;
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+
+/// Descriptors that are not clients: listeners, runtimes, the log, the pid file.
+const OWN_DESCRIPTORS: usize = 64;
+
+/// Makes room for this number of clients. Returns a warning if there is not enough.
+pub fn provide_for(clients: usize) -> Option<String> {
+    let needed = clients
+        .saturating_add(limits::MAX_HANDSHAKES)
+        .saturating_add(OWN_DESCRIPTORS);
+    let needed = rlim_t::try_from(needed).unwrap_or(rlim_t::MAX);
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    if soft >= needed {
+        return None;
+    }
+    let raised = needed.min(hard);
+    let result = setrlimit(Resource::RLIMIT_NOFILE, raised, hard);
+    let limit = if result.is_ok() { raised } else { soft };
+    (limit < needed).then(|| {
+        format!("{clients} clients may need {needed} descriptors, but the limit is {limit}")
+    })
+}

@@ -1,0 +1,241 @@
+//! Reads the texts of options: byte sizes, seconds, modes, groups, addresses. What makes no sense
+//! is refused here, so that the rest of the program can rely on what it gets.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use elbus::address::Address;
+use nix::unistd::Group;
+
+/// Shortest and longest timeout. Below, pings would be all that a broker does; above, it is a typo.
+const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Longest time that a frame may wait to be joined by others.
+const BUF_TTL_MAX: Duration = Duration::from_secs(1);
+
+/// Suffixes of byte sizes and what they stand for.
+const UNITS: [(char, usize); 3] = [('G', 1 << 30), ('M', 1 << 20), ('K', 1 << 10)];
+
+/// A number of bytes, at least 1: `4096`, `512K`, `16M`, `1G`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteSize(pub usize);
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (number, unit) = UNITS
+            .iter()
+            .find_map(|&(suffix, unit)| {
+                let number = text.strip_suffix([suffix, suffix.to_ascii_lowercase()])?;
+                Some((number, unit))
+            })
+            .unwrap_or((text, 1));
+        let number =
+            decimal(number).ok_or("expected a number of bytes, as in 4096, 512K or 16M")?;
+        match number.checked_mul(unit) {
+            Some(0) => Err("must be at least 1".into()),
+            Some(bytes) => Ok(Self(bytes)),
+            None => Err("is more than this machine can address".into()),
+        }
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match UNITS.iter().find(|(_, unit)| self.0.is_multiple_of(*unit)) {
+            Some((suffix, unit)) => write!(f, "{}{suffix}", self.0 / unit),
+            None => self.0.fmt(f),
+        }
+    }
+}
+
+/// A whole number of at least 1.
+pub fn positive(text: &str) -> Result<usize, String> {
+    match decimal(text) {
+        Some(0) => Err("must be at least 1".into()),
+        Some(number) => Ok(number),
+        None => Err("expected a whole number".into()),
+    }
+}
+
+/// The size of a frame: its length has 32 bits on the wire.
+pub fn frame_size(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse()?;
+    if u32::try_from(size.0).is_err() {
+        return Err("must be less than 4G".into());
+    }
+    Ok(size)
+}
+
+/// Seconds with an optional fraction.
+pub fn timeout(text: &str) -> Result<Duration, String> {
+    let seconds: Option<f64> = text.parse().ok();
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|timeout| (TIMEOUT_MIN..=TIMEOUT_MAX).contains(timeout))
+        .ok_or_else(|| {
+            let (min, max) = (TIMEOUT_MIN.as_secs_f64(), TIMEOUT_MAX.as_secs());
+            format!("expected a number of seconds from {min} to {max}")
+        })
+}
+
+/// Whole microseconds.
+pub fn buf_ttl(text: &str) -> Result<Duration, String> {
+    let micros = text.parse().ok().map(Duration::from_micros);
+    micros.filter(|ttl| *ttl <= BUF_TTL_MAX).ok_or_else(|| {
+        let max = BUF_TTL_MAX.as_micros();
+        format!("expected a whole number of microseconds, at most {max}")
+    })
+}
+
+/// Permission bits of a socket, octal.
+pub fn socket_mode(text: &str) -> Result<u32, String> {
+    u32::from_str_radix(text, 8)
+        .ok()
+        .filter(|mode| *mode <= 0o777)
+        .ok_or_else(|| "expected an octal number from 0 to 777, as in 660".into())
+}
+
+/// The id of a group that is given by name or number. Names are looked up.
+pub fn group_id(text: &str) -> Result<u32, String> {
+    if let Ok(gid) = text.parse() {
+        return Ok(gid);
+    }
+    match Group::from_name(text) {
+        Ok(Some(group)) => Ok(group.gid.as_raw()),
+        Ok(None) => Err("there is no such group".into()),
+        Err(error) => Err(format!("cannot look up the group: {error}")),
+    }
+}
+
+/// Where to listen (protocol, section 1).
+pub fn bind_address(text: &str) -> Result<Address, String> {
+    let address = Address::parse_server(text);
+    match &address {
+        Address::Fifo(path) if path.as_os_str().is_empty() => {
+            Err("expected a path after `fifo:`".into())
+        }
+        Address::Fifo(_) if !cfg!(feature = "rpc") => {
+            Err("fifos need the feature `rpc`, without which this elbusd was built".into())
+        }
+        Address::Tcp(address) if !address.contains(':') => Err(
+            "expected a path that starts with `/` or ends in .sock, .socket or .ipc, \
+                 HOST:PORT, or fifo:PATH"
+                .into(),
+        ),
+        _ => Ok(address),
+    }
+}
+
+/// A number in plain digits: no sign, no blanks.
+fn decimal(text: &str) -> Option<usize> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn byte_sizes_with_and_without_suffix() {
+        for (text, bytes) in [
+            ("1", 1),
+            ("16384", 16_384),
+            ("16K", 16_384),
+            ("3m", 3 * 1024 * 1024),
+            ("1G", 1024 * 1024 * 1024),
+        ] {
+            assert_eq!(text.parse(), Ok(ByteSize(bytes)), "{text}");
+        }
+    }
+
+    #[test]
+    fn byte_sizes_that_make_no_sense() {
+        for text in [
+            "",
+            "0",
+            "0K",
+            "K",
+            "-1",
+            "+1",
+            " 1",
+            "1.5K",
+            "1T",
+            "1KB",
+            "99999999999999999999",
+            "18014398509481984K",
+        ] {
+            assert!(text.parse::<ByteSize>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn byte_sizes_are_shown_as_they_are_read() {
+        for text in ["1", "1000", "16K", "1M", "1025K", "2G"] {
+            let size: ByteSize = text.parse().expect("a size");
+            assert_eq!(size.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn numbers_are_at_least_one() {
+        assert_eq!(positive("1"), Ok(1));
+        for text in ["", "0", "-1", "+1", "1.0", "many", "99999999999999999999"] {
+            assert!(positive(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn frames_fit_the_length_field() {
+        assert_eq!(frame_size("4294967295"), Ok(ByteSize(4_294_967_295)));
+        assert!(frame_size("4G").is_err());
+    }
+
+    #[test]
+    fn timeouts_in_seconds_and_fractions() {
+        assert_eq!(timeout("5"), Ok(Duration::from_secs(5)));
+        assert_eq!(timeout("0.25"), Ok(Duration::from_millis(250)));
+        for text in [
+            "", "0", "-1", "nan", "inf", "1e300", "0.0001", "86401", "5s",
+        ] {
+            assert!(timeout(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn write_buffers_wait_a_second_at_most() {
+        assert_eq!(buf_ttl("0"), Ok(Duration::ZERO));
+        assert_eq!(buf_ttl("10"), Ok(Duration::from_micros(10)));
+        for text in ["", "-1", "0.5", "1000001"] {
+            assert!(buf_ttl(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn modes_are_octal() {
+        assert_eq!(socket_mode("0660"), Ok(0o660));
+        assert_eq!(socket_mode("777"), Ok(0o777));
+        for text in ["", "888", "1777", "-1", "rw-rw----"] {
+            assert!(socket_mode(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn groups_by_number_and_name() {
+        assert_eq!(group_id("4321"), Ok(4321));
+        assert!(group_id("no such group").is_err());
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_meant() {
+        assert!(bind_address("/run/elbus.sock").is_ok());
+        assert!(bind_address("0.0.0.0:7777").is_ok());
+        for text in ["", "fifo:", "elbus", "7777"] {
+            assert!(bind_address(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What an application can choose: for the broker as a whole, and for each listener.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::access::AaaMap;
+use crate::limits::{DEFAULT_MAX_CLIENTS, DEFAULT_MAX_FRAME, DEFAULT_QUEUE_BYTES};
+use crate::transport::outbox::TIMER_RESOLUTION;
+use crate::{DEFAULT_BUF_SIZE, DEFAULT_BUF_TTL, DEFAULT_QUEUE_SIZE, DEFAULT_TIMEOUT, Error};
+
+/// What happens when the queue of a receiver is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// The sender's socket is not read until there is room. A receiver that makes no room within
+    /// the timeout is disconnected, and the sender gets `77` (not delivered).
+    #[default]
+    Backpressure,
+    /// The frame is refused with `77`; the receiver stays.
+    Drop,
+    /// The frame is refused with `77`; the receiver is disconnected at once.
+    Disconnect,
+}
+
+impl fmt::Display for Overflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Backpressure => "backpressure",
+            Self::Drop => "drop",
+            Self::Disconnect => "disconnect",
+        })
+    }
+}
+
+impl FromStr for Overflow {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "backpressure" => Ok(Self::Backpressure),
+            "drop" => Ok(Self::Drop),
+            "disconnect" => Ok(Self::Disconnect),
+            _ => Err(Error::data(format_args!(
+                "{text:?} is none of backpressure, drop, disconnect"
+            ))),
+        }
+    }
+}
+
+/// Options of a broker.
+#[derive(Debug, Clone)]
+pub struct BrokerOptions {
+    pub(super) max_clients: usize,
+    pub(super) queue_size: usize,
+    pub(super) workers: Vec<tokio::runtime::Handle>,
+}
+
+impl Default for BrokerOptions {
+    fn default() -> Self {
+        Self {
+            max_clients: DEFAULT_MAX_CLIENTS,
+            queue_size: DEFAULT_QUEUE_SIZE,
+            workers: Vec::new(),
+        }
+    }
+}
+
+impl BrokerOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Clients registered at a time, those of this process and secondaries included; one more is
+    /// answered `76` (busy). Default: [`DEFAULT_MAX_CLIENTS`].
+    pub fn max_clients(mut self, clients: usize) -> Self {
+        self.max_clients = clients;
+        self
+    }
+
+    /// Frames that may wait for a client whose listener sets no size of its own. Default:
+    /// [`DEFAULT_QUEUE_SIZE`].
+    pub fn queue_size(mut self, frames: usize) -> Self {
+        self.queue_size = frames;
+        self
+    }
+
+    /// Runtimes to which connections are dealt out in turn. Without any they stay on the runtime
+    /// that the listener was started on.
+    pub fn workers(mut self, workers: Vec<tokio::runtime::Handle>) -> Self {
+        self.workers = workers;
+        self
+    }
+}
+
+/// Options of one listener.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    pub(super) timeout: Duration,
+    pub(super) buf_ttl: Duration,
+    pub(super) queue_size: Option<usize>,
+    pub(super) queue_bytes: usize,
+    pub(super) max_frame: usize,
+    pub(super) overflow: Overflow,
+    pub(super) socket_mode: Option<u32>,
+    pub(super) socket_group: Option<u32>,
+    pub(super) aaa_map: Option<AaaMap>,
+    buf_size: usize,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            timeout: DEFAULT_TIMEOUT,
+            buf_ttl: DEFAULT_BUF_TTL,
+            queue_size: None,
+            queue_bytes: DEFAULT_QUEUE_BYTES,
+            max_frame: DEFAULT_MAX_FRAME,
+            overflow: Overflow::default(),
+            socket_mode: None,
+            socket_group: None,
+            aaa_map: None,
+            buf_size: DEFAULT_BUF_SIZE,
+        }
+    }
+}
+
+impl ServerConfig {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Accepted for compatibility and without effect: connections that wait hold no buffer, and
+    /// those that read borrow one of [`READ_BUFFER_BYTES`](crate::limits::READ_BUFFER_BYTES).
+    pub fn buf_size(mut self, bytes: usize) -> Self {
+        self.buf_size = bytes;
+        self
+    }
+
+    /// How long a frame that is not real-time may wait to be joined by others. Below one
+    /// millisecond, the resolution of the timers, frames leave at the end of the batch they came
+    /// with. Default: 10 µs.
+    pub fn buf_ttl(mut self, ttl: Duration) -> Self {
+        self.buf_ttl = ttl;
+        self
+    }
+
+    /// Bounds each step of the handshake, an unfinished frame without progress, a write without
+    /// progress and the wait for a full queue; twice per timeout idle clients get a ping. Default:
+    /// 1 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Frames that may wait for a client of this listener. Default: the broker's queue size.
+    pub fn queue_size(mut self, frames: usize) -> Self {
+        self.queue_size = Some(frames);
+        self
+    }
+
+    /// Bytes that may wait for a client of this listener; a larger frame is accepted if nothing
+    /// else waits. Default: [`DEFAULT_QUEUE_BYTES`].
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes;
+        self
+    }
+
+    /// Longest body of a frame from a client, in bytes; a longer one ends the connection. Default:
+    /// [`DEFAULT_MAX_FRAME`].
+    pub fn max_frame(mut self, bytes: usize) -> Self {
+        self.max_frame = bytes;
+        self
+    }
+
+    /// What happens when the queue of a client of this listener is full.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// Permission bits of a UNIX socket, such as `0o660`. Default: as the umask has it.
+    pub fn socket_mode(mut self, mode: u32) -> Self {
+        self.socket_mode = Some(mode);
+        self
+    }
+
+    /// Group id that a UNIX socket is given. Default: the group of the process.
+    pub fn socket_group(mut self, gid: u32) -> Self {
+        self.socket_group = Some(gid);
+        self
+    }
+
+    /// Who may register, and what they may do. Default: everybody, everything.
+    pub fn aaa_map(mut self, map: AaaMap) -> Self {
+        self.aaa_map = Some(map);
+        self
+    }
+
+    /// The linger time of outboxes. A session has the frames of a whole read batch in its hands, so
+    /// lingering for less than a timer can do would only cost a task switch.
+    pub(super) fn linger(&self) -> Option<Duration> {
+        (self.buf_ttl >= TIMER_RESOLUTION).then_some(self.buf_ttl)
+    }
+}

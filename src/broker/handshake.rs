@@ -1,0 +1,172 @@
+//! From an accepted connection to a registered client (protocol, section 2).
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use heapless::Vec as FixedVec;
+use tokio::io::AsyncReadExt;
+
+use super::access::LiveAccess;
+use super::hub::Hub;
+use super::listener::Listener;
+use super::peer::{Inbox, Kind, Origin, Peer};
+use crate::limits::{LINGER, MAX_NAME_BYTES};
+use crate::protocol::handshake::{GREETING_BYTES, greeting};
+use crate::protocol::names::{NameError, check_name};
+use crate::protocol::{ERR_ACCESS, ERR_DATA, ERR_NOT_SUPPORTED, RESPONSE_OK};
+use crate::transport::outbox::{Bounds, Outbox};
+use crate::transport::socket::{ReadHalf, Socket, WriteHalf};
+
+/// How much a refused peer may still send before it is cut off, in bytes. Closing a TCP socket with
+/// unread input would take the answer away from the peer.
+const REFUSED_INPUT_BYTES: u64 = 128 * 1024;
+
+/// Why a peer was not registered.
+enum Refusal {
+    /// It was answered with a code; for the log, why.
+    Answered(u8, String),
+    /// It went away, or was too slow.
+    Io(io::Error),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(e: io::Error) -> Self {
+        Self::Io(e)
+    }
+}
+
+/// Leads the handshake. Returns the registered client and what is left to read; `None` if there is
+/// no client, which has been logged.
+pub(super) async fn perform(
+    hub: &Hub,
+    listener: &Listener,
+    socket: Socket,
+    origin: Origin,
+    address: Option<IpAddr>,
+) -> Option<(Arc<Peer>, ReadHalf)> {
+    let from = describe(&origin);
+    let (mut input, output) = socket.split();
+    let timeout = listener.config.timeout;
+    let name = match read_name(&mut input, &output, timeout).await {
+        Ok(name) => name,
+        Err(refusal) => {
+            refuse(refusal, input, output, &from).await;
+            return None;
+        }
+    };
+    let access = match &listener.config.aaa_map {
+        None => None,
+        Some(map) => match LiveAccess::admit(map, &name, address) {
+            Some(access) => Some(access),
+            None => {
+                let why = format!("client {name:?} is not admitted by the access rules");
+                let refusal = Refusal::Answered(ERR_ACCESS, why);
+                refuse(refusal, input, output, &from).await;
+                return None;
+            }
+        },
+    };
+    let bounds = Bounds {
+        frames: listener.config.queue_size.unwrap_or(hub.queue_size()),
+        bytes: listener.config.queue_bytes,
+        linger: listener.config.linger(),
+    };
+    let inbox = Inbox::Socket {
+        outbox: Outbox::new(output, bounds),
+        overflow: listener.config.overflow,
+        patience: timeout,
+    };
+    let peer = Arc::new(Peer::new(
+        hub.new_peer_id(),
+        name.into(),
+        origin,
+        inbox,
+        access,
+    ));
+    let Inbox::Socket { outbox, .. } = &peer.inbox else {
+        return None;
+    };
+    // Once the name is known to others they may send to it at once; the answer has to be first.
+    outbox.push_raw(&[RESPONSE_OK]);
+    if let Err(e) = hub.register(&peer) {
+        hub.unregister(&peer, false);
+        let why = format!("client {:?}: {e}", peer.name);
+        let refusal = Refusal::Answered(e.kind() as u8, why);
+        if let Some(Inbox::Socket { outbox, .. }) = Arc::into_inner(peer).map(|peer| peer.inbox) {
+            refuse(refusal, input, outbox.into_socket(), &from).await;
+        }
+        return None;
+    }
+    outbox.flush();
+    log::info!("client {:?} registered, {from}", peer.name);
+    Some((peer, input))
+}
+
+/// Steps 1 to 4: greetings both ways, and the name.
+async fn read_name(
+    input: &mut ReadHalf,
+    output: &WriteHalf,
+    timeout: Duration,
+) -> Result<String, Refusal> {
+    write(output, &greeting(), timeout).await?;
+    let mut answer = [0; GREETING_BYTES];
+    read(input, &mut answer, timeout).await?;
+    if answer != greeting() {
+        let why = format!("the peer speaks another protocol or version ({answer:02x?})");
+        return Err(Refusal::Answered(ERR_NOT_SUPPORTED, why));
+    }
+    write(output, &[RESPONSE_OK], timeout).await?;
+    let mut length = [0; 2];
+    read(input, &mut length, timeout).await?;
+    let length = usize::from(u16::from_le_bytes(length));
+    let refused = |e: NameError| Refusal::Answered(ERR_DATA, e.to_string());
+    let mut name: FixedVec<u8, MAX_NAME_BYTES> = FixedVec::new();
+    name.resize_default(length)
+        .map_err(|_| refused(NameError::TooLong))?;
+    read(input, &mut name, timeout).await?;
+    let name = std::str::from_utf8(&name).map_err(|_| refused(NameError::NotUtf8))?;
+    check_name(name, false).map_err(|e| {
+        let why = format!("name {name:?}: {e}");
+        Refusal::Answered(ERR_DATA, why)
+    })?;
+    Ok(name.to_owned())
+}
+
+/// Answers a peer that cannot be registered, and says so in the log.
+async fn refuse(refusal: Refusal, mut input: ReadHalf, output: WriteHalf, from: &str) {
+    match refusal {
+        Refusal::Answered(code, why) => {
+            log::warn!("connection refused, {from}: {why}");
+            let answer = async {
+                output.write_all(&[code]).await?;
+                drop(output);
+                let mut rest = (&mut input).take(REFUSED_INPUT_BYTES);
+                tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+            };
+            // Whether the peer hears it is its own affair.
+            let _ = tokio::time::timeout(LINGER, answer).await;
+        }
+        Refusal::Io(e) => log::debug!("connection ended during the handshake, {from}: {e}"),
+    }
+}
+
+async fn read(input: &mut ReadHalf, bytes: &mut [u8], timeout: Duration) -> io::Result<()> {
+    tokio::time::timeout(timeout, input.read_exact(bytes)).await??;
+    Ok(())
+}
+
+async fn write(output: &WriteHalf, bytes: &[u8], timeout: Duration) -> io::Result<()> {
+    tokio::time::timeout(timeout, output.write_all(bytes)).await?
+}
+
+/// Where a peer comes from, for the log.
+fn describe(origin: &Origin) -> String {
+    let port = origin.port.as_deref().unwrap_or_default();
+    match (origin.kind, &origin.source, origin.pid, origin.uid) {
+        (Kind::Tcp, Some(source), ..) => format!("from {source} at {port}"),
+        (_, _, Some(pid), Some(uid)) => format!("process {pid} of user {uid} at {port}"),
+        _ => format!("at {port}"),
+    }
+}

@@ -1,0 +1,207 @@
+//! What all sessions of a broker share: who is registered, who is subscribed, what was counted.
+//!
+//! Lock order: a peer's own filters, then the topics, then the registry, then an outbox. No lock is
+//! held across an announcement, a flush or an await.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
+
+use parking_lot::RwLock;
+use tokio::runtime::Handle;
+
+use super::config::BrokerOptions;
+use super::peer::{Inbox, Peer, Reason};
+use super::registry::Registry;
+use super::topics::{FilterSet, Topics};
+use super::{BROKER_NAME, BROKER_WARN_TOPIC};
+use crate::common::BrokerStats;
+use crate::{Error, ErrorKind};
+
+/// See the top of this file.
+pub(super) struct Hub {
+    pub(super) options: BrokerOptions,
+    pub(super) topics: Topics,
+    registry: RwLock<Registry>,
+    /// What clients that have gone have contributed.
+    retired: RetiredTotals,
+    started: Instant,
+    next_id: AtomicU64,
+    next_worker: AtomicUsize,
+    /// Frames that wait for a client of this process.
+    internal_queue_size: AtomicUsize,
+}
+
+#[derive(Default)]
+struct RetiredTotals {
+    r_frames: AtomicU64,
+    r_bytes: AtomicU64,
+    w_frames: AtomicU64,
+    w_bytes: AtomicU64,
+}
+
+impl Hub {
+    pub(super) fn new(options: BrokerOptions) -> Self {
+        Self {
+            topics: Topics::new(),
+            registry: RwLock::new(Registry::new(options.max_clients)),
+            retired: RetiredTotals::default(),
+            started: Instant::now(),
+            next_id: AtomicU64::new(0),
+            next_worker: AtomicUsize::new(0),
+            internal_queue_size: AtomicUsize::new(options.queue_size),
+            options,
+        }
+    }
+
+    /// A number that no other client of this broker had or will have.
+    pub(super) fn new_peer_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Relaxed)
+    }
+
+    /// The runtime for the next connection; `None` for the present one.
+    pub(super) fn next_worker(&self) -> Option<&Handle> {
+        let workers = &self.options.workers;
+        let turn = self.next_worker.fetch_add(1, Relaxed);
+        workers.get(turn % workers.len().max(1))
+    }
+
+    pub(super) fn queue_size(&self) -> usize {
+        self.internal_queue_size.load(Relaxed)
+    }
+
+    pub(super) fn set_queue_size(&self, frames: usize) {
+        self.internal_queue_size.store(frames, Relaxed);
+    }
+
+    /// Registers a client whose name has been checked, subscribes it to the broker's warnings and
+    /// announces it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::insert`].
+    pub(super) fn register(&self, peer: &Arc<Peer>) -> Result<(), Error> {
+        self.registry.write().insert(peer)?;
+        if !matches!(peer.inbox, Inbox::Channel(_)) && &*peer.name != BROKER_NAME {
+            let warnings = std::iter::once(BROKER_WARN_TOPIC);
+            self.topics
+                .add(peer, FilterSet::Subscriptions, warnings)
+                .map_err(Error::data)?;
+        }
+        #[cfg(feature = "rpc")]
+        if !peer.is_secondary() && &*peer.name != BROKER_NAME {
+            self.announce(&super::announce::BrokerEvent::reg(&peer.name));
+        }
+        Ok(())
+    }
+
+    /// Unregisters this very client, whoever may have its name by now, and ends its secondaries.
+    /// Does nothing the second time. `announced` is false for clients of this process that are
+    /// merely dropped.
+    pub(super) fn unregister(&self, peer: &Arc<Peer>, announced: bool) {
+        if !peer.retire() {
+            return;
+        }
+        let secondaries = self.registry.write().remove(peer);
+        self.topics.forget(peer);
+        let (r_frames, r_bytes) = peer.received();
+        let (_, queued) = peer.queued();
+        self.retired.r_frames.fetch_add(r_frames, Relaxed);
+        self.retired.r_bytes.fetch_add(r_bytes, Relaxed);
+        self.retired.w_frames.fetch_add(queued.frames, Relaxed);
+        self.retired.w_bytes.fetch_add(queued.bytes, Relaxed);
+        for secondary in secondaries {
+            self.expel(&secondary, Reason::PrimaryGone);
+        }
+        #[cfg(feature = "rpc")]
+        if announced && !peer.is_secondary() && &*peer.name != BROKER_NAME {
+            self.announce(&super::announce::BrokerEvent::unreg(&peer.name));
+        }
+        #[cfg(not(feature = "rpc"))]
+        let _ = announced;
+    }
+
+    /// Unregisters a client and ends its connection: nothing more is queued for it.
+    pub(super) fn expel(&self, peer: &Arc<Peer>, reason: Reason) {
+        peer.tell_to_end(reason);
+        match &peer.inbox {
+            Inbox::Socket { outbox, .. } => {
+                if reason == Reason::SlowConsumer {
+                    outbox.close();
+                }
+            }
+            Inbox::Channel(channel) => {
+                channel.frames.close();
+            }
+            #[cfg(feature = "rpc")]
+            Inbox::Core => {}
+        }
+        self.unregister(peer, true);
+    }
+
+    /// Expels a client that made no room, and says so.
+    pub(super) fn expel_slow(&self, peer: &Arc<Peer>) {
+        if !peer.is_alive() {
+            return;
+        }
+        log::warn!("client {:?}: {}", peer.name, Reason::SlowConsumer.as_str());
+        self.expel(peer, Reason::SlowConsumer);
+        #[cfg(feature = "rpc")]
+        self.announce(&super::announce::BrokerEvent::slow(&peer.name));
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<Arc<Peer>> {
+        self.registry.read().get(name).cloned()
+    }
+
+    /// The clients that a broadcast mask reaches.
+    pub(super) fn find_by_mask(&self, mask: &str) -> Vec<Arc<Peer>> {
+        let mut found = Vec::new();
+        self.registry
+            .read()
+            .for_each_matching(mask, |peer| found.push(peer.clone()));
+        found
+    }
+
+    /// Every client, with the number of its secondaries.
+    pub(super) fn peers(&self) -> Vec<(Arc<Peer>, usize)> {
+        let registry = self.registry.read();
+        let all = registry.iter();
+        all.map(|(peer, secondaries)| (peer.clone(), secondaries))
+            .collect()
+    }
+
+    /// Disconnects a client by name.
+    ///
+    /// # Errors
+    ///
+    /// `NotRegistered` if there is none, `NotSupported` if it lives in this process.
+    pub(super) fn force_disconnect(&self, name: &str) -> Result<(), Error> {
+        let peer = self.find(name).ok_or_else(Error::not_registered)?;
+        if !matches!(peer.inbox, Inbox::Socket { .. }) {
+            return Err(ErrorKind::NotSupported.into());
+        }
+        self.expel(&peer, Reason::Forced);
+        Ok(())
+    }
+
+    pub(super) fn stats(&self) -> BrokerStats {
+        let retired = &self.retired;
+        let mut stats = BrokerStats {
+            uptime: self.started.elapsed().as_secs(),
+            r_frames: retired.r_frames.load(Relaxed),
+            r_bytes: retired.r_bytes.load(Relaxed),
+            w_frames: retired.w_frames.load(Relaxed),
+            w_bytes: retired.w_bytes.load(Relaxed),
+        };
+        for (peer, _) in self.registry.read().iter() {
+            let (r_frames, r_bytes) = peer.received();
+            let (_, queued) = peer.queued();
+            stats.r_frames += r_frames;
+            stats.r_bytes += r_bytes;
+            stats.w_frames += queued.frames;
+            stats.w_bytes += queued.bytes;
+        }
+        stats
+    }
+}

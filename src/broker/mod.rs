@@ -1,0 +1,307 @@
+//! The broker, to be embedded in an application.
+//!
+//! ```
+//! use elbus::broker::{Broker, ServerConfig};
+//! use elbus::client::AsyncClient;
+//! use elbus::{QoS, empty_payload};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), elbus::Error> {
+//! # let directory = std::env::temp_dir().join(format!("elbus-doc-{}", std::process::id()));
+//! # std::fs::create_dir_all(&directory)?;
+//! # let path = directory.join("bus.sock");
+//! # let path = path.to_str().unwrap_or("bus.sock");
+//! let mut broker = Broker::new();
+//! broker.spawn_unix_server(path, ServerConfig::new()).await?;
+//!
+//! let mut sensor = broker.register_client("sensor").await?;
+//! let mut logger = broker.register_client("logger").await?;
+//! let events = logger.take_event_channel().expect("taken once");
+//! sensor.send("logger", empty_payload!(), QoS::Processed).await?;
+//! assert_eq!(events.recv().await.expect("the client is registered").sender(), "sensor");
+//! # drop(broker);
+//! # std::fs::remove_dir_all(&directory)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! How a frame travels, file by file: `session` reads and decodes it, `access` says whether it is
+//! allowed, `router` finds its receivers in `registry` or `topics` and makes it a `parcel`, which each
+//! receiver's outbox takes (`peer`, and `transport::outbox` below).
+
+mod access;
+#[cfg(feature = "rpc")]
+mod announce;
+mod config;
+#[cfg(feature = "rpc")]
+mod core_rpc;
+#[cfg(feature = "rpc")]
+mod fifo;
+mod handshake;
+mod hub;
+mod internal;
+mod listener;
+mod parcel;
+mod peer;
+mod registry;
+mod router;
+mod session;
+mod socket_path;
+mod topics;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+pub use access::{AaaMap, ClientAaa, IpNetwork};
+#[cfg(feature = "rpc")]
+pub use announce::BrokerEvent;
+pub use config::{BrokerOptions, Overflow, ServerConfig};
+pub use internal::Client;
+
+use crate::Error;
+use crate::common::{BrokerInfo, BrokerStats};
+use hub::Hub;
+use listener::{Acceptor, Alive, Listener};
+use peer::{Inbox, Reason};
+use socket_path::BoundPath;
+
+/// Frames that may wait for a client, unless configured.
+pub const DEFAULT_QUEUE_SIZE: usize = crate::DEFAULT_QUEUE_SIZE;
+
+/// The broker's own client: core methods, announcements, fifo.
+pub const BROKER_NAME: &str = ".broker";
+
+/// The topic on which registrations are announced.
+pub const BROKER_INFO_TOPIC: &str = ".broker/info";
+
+/// The topic of warnings, to which every external client is subscribed from the start.
+pub const BROKER_WARN_TOPIC: &str = ".broker/warn";
+
+/// A message broker. Dropping it ends its listeners and all connections.
+pub struct Broker {
+    hub: Arc<Hub>,
+    tasks: Vec<JoinHandle<()>>,
+    bound: Vec<BoundPath>,
+    alive: Alive,
+    ended: tokio::sync::Mutex<mpsc::Receiver<std::convert::Infallible>>,
+    #[cfg(feature = "rpc")]
+    core_rpc_client: Arc<tokio::sync::Mutex<Option<crate::rpc::RpcClient>>>,
+}
+
+impl Default for Broker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Broker {
+    /// A broker without listeners and without core client.
+    pub fn new() -> Self {
+        Self::with_options(BrokerOptions::new())
+    }
+
+    /// A broker with other bounds or runtimes than the defaults.
+    pub fn with_options(options: BrokerOptions) -> Self {
+        let (alive, ended) = mpsc::channel(1);
+        Self {
+            hub: Arc::new(Hub::new(options)),
+            tasks: Vec::new(),
+            bound: Vec::new(),
+            alive,
+            ended: tokio::sync::Mutex::new(ended),
+            #[cfg(feature = "rpc")]
+            core_rpc_client: Arc::default(),
+        }
+    }
+
+    /// What all clients together have sent and received since the start.
+    pub fn stats(&self) -> BrokerStats {
+        self.hub.stats()
+    }
+
+    /// Who made this broker, and its version.
+    pub fn info() -> BrokerInfo<'static> {
+        BrokerInfo {
+            author: crate::AUTHOR,
+            version: crate::VERSION,
+        }
+    }
+
+    /// Frames that may wait for clients registered from now on, unless their listener says
+    /// otherwise. At least 1.
+    pub fn set_queue_size(&mut self, frames: usize) {
+        self.hub.set_queue_size(frames);
+    }
+
+    /// Registers a client of this process. Its name may start with a dot.
+    ///
+    /// # Errors
+    ///
+    /// `Data` if the name breaks a rule, `Busy` if it is taken or the broker is full,
+    /// `NotRegistered` if it is that of a secondary without primary.
+    #[allow(clippy::unused_async)]
+    pub async fn register_client(&self, name: &str) -> Result<Client, Error> {
+        internal::register(&self.hub, name)
+    }
+
+    /// Registers a secondary of a client of this process, as `NAME%%0`, `NAME%%1` and so on.
+    ///
+    /// # Errors
+    ///
+    /// As [`register_client`](Self::register_client), and `NotSupported` for a secondary.
+    #[allow(clippy::unused_async)]
+    pub async fn register_secondary_for(&self, client: &Client) -> Result<Client, Error> {
+        internal::register_secondary(&self.hub, client)
+    }
+
+    /// Unregisters a client of this process, with an announcement.
+    pub async fn unregister_client(&self, client: &Client) {
+        client.unregister().await;
+    }
+
+    /// Disconnects an external client.
+    ///
+    /// # Errors
+    ///
+    /// `NotRegistered` if there is no such client, `NotSupported` if it lives in this process.
+    pub fn force_disconnect(&self, name: &str) -> Result<(), Error> {
+        self.hub.force_disconnect(name)
+    }
+
+    /// Announces an event to the subscribers of its topic; nothing happens without a core client.
+    ///
+    /// # Errors
+    ///
+    /// None at present: subscribers without room miss the announcement, which is counted.
+    #[cfg(feature = "rpc")]
+    #[allow(clippy::unused_async)]
+    pub async fn announce(&self, event: BrokerEvent<'_>) -> Result<(), Error> {
+        self.hub.announce(&event);
+        Ok(())
+    }
+
+    /// Keeps an RPC client of the application as the broker's core client. It has to be made from a
+    /// client that was registered as [`BROKER_NAME`].
+    #[cfg(feature = "rpc")]
+    pub async fn set_core_rpc_client(&self, client: crate::rpc::RpcClient) {
+        *self.core_rpc_client.lock().await = Some(client);
+    }
+
+    /// The core client of the application, if it has set one.
+    #[cfg(feature = "rpc")]
+    pub fn core_rpc_client(&self) -> Arc<tokio::sync::Mutex<Option<crate::rpc::RpcClient>>> {
+        self.core_rpc_client.clone()
+    }
+
+    /// Listens on a UNIX socket. A dead socket at the path is replaced.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` if something else is at the path, `Io` if the system refuses.
+    pub async fn spawn_unix_server(
+        &mut self,
+        path: &str,
+        config: ServerConfig,
+    ) -> Result<(), Error> {
+        let (mode, group) = (config.socket_mode, config.socket_group);
+        let (socket, bound) = socket_path::listen_at(Path::new(path), mode, group).await?;
+        self.bound.push(bound);
+        self.listen(path, Acceptor::Unix(socket), config);
+        Ok(())
+    }
+
+    /// Listens on a TCP address, `HOST:PORT`.
+    ///
+    /// # Errors
+    ///
+    /// `Io` if the address cannot be bound.
+    pub async fn spawn_tcp_server(
+        &mut self,
+        addr: &str,
+        config: ServerConfig,
+    ) -> Result<(), Error> {
+        let socket = TcpListener::bind(addr)
+            .await
+            .map_err(|e| Error::io(format_args!("cannot bind {addr}: {e}")))?;
+        self.listen(addr, Acceptor::Tcp(socket), config);
+        Ok(())
+    }
+
+    fn listen(&mut self, address: &str, acceptor: Acceptor, config: ServerConfig) {
+        let listener = Listener::new(config, address, self.alive.clone());
+        let hub = &self.hub;
+        self.tasks.push(tokio::spawn(listener::keep_alive(
+            hub.clone(),
+            listener.clone(),
+        )));
+        self.tasks
+            .push(tokio::spawn(listener::run(hub.clone(), listener, acceptor)));
+    }
+
+    /// Reads commands from a fifo, one per line (protocol, section 10.1). They are carried out in
+    /// the name of the core client. `buf_size` is accepted for compatibility; lines are bounded by
+    /// [`MAX_FIFO_LINE_BYTES`](crate::limits::MAX_FIFO_LINE_BYTES). The fifo is made with mode 0620.
+    ///
+    /// # Errors
+    ///
+    /// `NotSupported` without a core client, `Busy` if something that is no fifo is at the path,
+    /// `Io` if the system refuses.
+    #[cfg(feature = "rpc")]
+    pub async fn spawn_fifo(&mut self, path: &str, buf_size: usize) -> Result<(), Error> {
+        let _ = buf_size;
+        self.spawn_fifo_with(path, ServerConfig::new()).await
+    }
+
+    /// As [`spawn_fifo`](Self::spawn_fifo), with the mode and group of `config`.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn_fifo`](Self::spawn_fifo).
+    #[cfg(feature = "rpc")]
+    #[allow(clippy::unused_async)]
+    pub async fn spawn_fifo_with(&mut self, path: &str, config: ServerConfig) -> Result<(), Error> {
+        let core = self
+            .hub
+            .find(BROKER_NAME)
+            .ok_or_else(|| Error::not_supported("a fifo needs the core client"))?;
+        let fifo = fifo::Fifo::create(Path::new(path), &config)?;
+        self.bound.push(BoundPath::adopt(Path::new(path))?);
+        self.tasks
+            .push(tokio::spawn(fifo.run(self.hub.clone(), core)));
+        Ok(())
+    }
+
+    /// Stops: no more connections, every client gets what waits for it, for at most `limit`, then
+    /// all connections are closed and sockets and fifos removed. Announces nothing by itself.
+    pub async fn shutdown(&mut self, limit: Duration) {
+        self.close();
+        self.bound.clear();
+        // The end is proved: it has come when the last task has dropped its handle.
+        let (alive, ended) = mpsc::channel(1);
+        drop(std::mem::replace(&mut self.alive, alive));
+        let mut ended = std::mem::replace(&mut *self.ended.lock().await, ended);
+        if tokio::time::timeout(limit, ended.recv()).await.is_err() {
+            log::warn!("some clients did not take what waited for them in time");
+        }
+    }
+
+    fn close(&mut self) {
+        self.tasks.drain(..).for_each(|task| task.abort());
+        for (peer, _) in self.hub.peers() {
+            if matches!(peer.inbox, Inbox::Socket { .. }) {
+                peer.tell_to_end(Reason::Shutdown);
+            }
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

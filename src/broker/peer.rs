@@ -1,0 +1,296 @@
+//! A registered client as the broker sees it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::access::LiveAccess;
+use super::config::Overflow;
+use super::parcel::Parcel;
+use crate::Frame;
+use crate::protocol::names::{is_secondary, primary_name};
+use crate::transport::outbox::{Account, Load, Outbox, Push, Queued};
+
+/// Where a client comes from; shown in `client.list`.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    pub(super) kind: Kind,
+    /// `IP:PORT` of a TCP peer.
+    pub(super) source: Option<String>,
+    /// The address that was bound, as it was given.
+    pub(super) port: Option<Arc<str>>,
+    /// User and process of a peer on this machine.
+    pub(super) uid: Option<u32>,
+    pub(super) pid: Option<i32>,
+}
+
+/// How a client is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Internal,
+    LocalIpc,
+    Tcp,
+}
+
+impl Kind {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Internal => "internal",
+            Self::LocalIpc => "local_ipc",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+/// Where frames for a client go.
+#[derive(Debug)]
+pub(super) enum Inbox {
+    /// To a socket.
+    Socket {
+        outbox: Outbox,
+        overflow: Overflow,
+        /// How long it may go without making room, and without taking a byte.
+        patience: Duration,
+    },
+    /// To a client in this process.
+    Channel(Channel),
+    /// To the broker itself: `.broker`, answered by whoever sends to it.
+    #[cfg(feature = "rpc")]
+    Core,
+}
+
+/// The queue of a client in this process.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) frames: async_channel::Sender<Frame>,
+    pub(super) queued: Mutex<Queued>,
+}
+
+/// Why a connection ends by the broker's decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// It did not make room for a frame in time, or at once under [`Overflow::Disconnect`].
+    SlowConsumer,
+    /// Its primary client has gone.
+    PrimaryGone,
+    /// An application or an operator asked for it.
+    Forced,
+    /// The access rules no longer admit it.
+    Access,
+    /// The broker stops.
+    Shutdown,
+}
+
+impl Reason {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::SlowConsumer => "slow consumer: its queue stayed full",
+            Self::PrimaryGone => "its primary client has gone",
+            Self::Forced => "disconnected on request",
+            Self::Access => "no longer admitted by the access rules",
+            Self::Shutdown => "the broker stops",
+        }
+    }
+}
+
+/// The filters of one client, and what they are charged with.
+#[derive(Debug, Default)]
+pub(super) struct OwnFilters {
+    pub(super) subscriptions: HashSet<Box<str>>,
+    pub(super) exclusions: HashSet<Box<str>>,
+    /// In bytes.
+    pub(super) charged: usize,
+}
+
+impl OwnFilters {
+    pub(super) fn count(&self) -> usize {
+        self.subscriptions.len() + self.exclusions.len()
+    }
+}
+
+/// See the top of this file.
+#[derive(Debug)]
+pub(super) struct Peer {
+    /// Unique for the life of the broker, unlike the name.
+    pub(super) id: u64,
+    pub(super) name: Arc<str>,
+    pub(super) origin: Origin,
+    pub(super) inbox: Inbox,
+    pub(super) access: Option<LiveAccess>,
+    pub(super) own_filters: Mutex<OwnFilters>,
+    /// When it registered, in nanoseconds since the UNIX epoch.
+    pub(super) connected_ns: u64,
+    /// What the broker received from it. Only its own session writes.
+    received_frames: AtomicU64,
+    received_bytes: AtomicU64,
+    alive: AtomicBool,
+    reason: Mutex<Option<Reason>>,
+    told: Notify,
+}
+
+impl Peer {
+    pub(super) fn new(
+        id: u64,
+        name: Arc<str>,
+        origin: Origin,
+        inbox: Inbox,
+        access: Option<LiveAccess>,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            origin,
+            inbox,
+            access,
+            own_filters: Mutex::default(),
+            connected_ns: crate::common::now_ns(),
+            received_frames: AtomicU64::new(0),
+            received_bytes: AtomicU64::new(0),
+            alive: AtomicBool::new(true),
+            reason: Mutex::new(None),
+            told: Notify::new(),
+        }
+    }
+
+    pub(super) fn primary_name(&self) -> &str {
+        primary_name(&self.name)
+    }
+
+    pub(super) fn is_secondary(&self) -> bool {
+        is_secondary(&self.name)
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.alive.load(Relaxed)
+    }
+
+    /// Marks the peer as gone; true for the first caller only.
+    pub(super) fn retire(&self) -> bool {
+        self.alive.swap(false, Relaxed)
+    }
+
+    /// Tells the session to end. The first reason counts.
+    pub(super) fn tell_to_end(&self, reason: Reason) {
+        self.reason.lock().get_or_insert(reason);
+        self.told.notify_one();
+    }
+
+    /// Waits until the session is told to end.
+    pub(super) async fn told_to_end(&self) -> Reason {
+        loop {
+            if let Some(reason) = *self.reason.lock() {
+                return reason;
+            }
+            self.told.notified().await;
+        }
+    }
+
+    /// Counts operations received from this peer. For its own session, which is the only writer.
+    #[inline]
+    pub(super) fn count_received(&self, frames: u64, bytes: u64) {
+        let add = |counter: &AtomicU64, n| counter.store(counter.load(Relaxed) + n, Relaxed);
+        add(&self.received_frames, frames);
+        add(&self.received_bytes, bytes);
+    }
+
+    /// Frames and bytes received from this peer.
+    pub(super) fn received(&self) -> (u64, u64) {
+        (
+            self.received_frames.load(Relaxed),
+            self.received_bytes.load(Relaxed),
+        )
+    }
+
+    /// What waits for this peer, and what was queued for it in all.
+    pub(super) fn queued(&self) -> (Load, Queued) {
+        match &self.inbox {
+            Inbox::Socket { outbox, .. } => outbox.totals(),
+            Inbox::Channel(channel) => {
+                let load = Load {
+                    frames: channel.frames.len(),
+                    ..Load::default()
+                };
+                (load, *channel.queued.lock())
+            }
+            #[cfg(feature = "rpc")]
+            Inbox::Core => Default::default(),
+        }
+    }
+
+    /// Queues one frame for this peer.
+    #[inline]
+    pub(super) fn push(&self, parcel: &mut Parcel<'_>, account: Account) -> Push {
+        match &self.inbox {
+            Inbox::Socket { outbox, .. } => outbox.push(parcel.encoded(), account),
+            Inbox::Channel(channel) => channel.push(parcel),
+            #[cfg(feature = "rpc")]
+            Inbox::Core => Push::Queued { settle: false },
+        }
+    }
+
+    /// Queues an ack for this peer, if it is one that gets acks by socket.
+    #[inline]
+    pub(super) fn push_ack(&self, ack: &[u8], realtime: bool) -> Push {
+        use crate::transport::outbox::{Encoded, Payload};
+        match &self.inbox {
+            Inbox::Socket { outbox, .. } => {
+                let frame = Encoded {
+                    head: ack,
+                    payload: Payload::Copied(&[]),
+                    realtime,
+                    counted: ack.len(),
+                };
+                outbox.push(frame, Account::Ack)
+            }
+            _ => Push::Closed,
+        }
+    }
+
+    /// Writes what waits.
+    pub(super) fn flush(&self) {
+        if let Inbox::Socket { outbox, .. } = &self.inbox {
+            outbox.flush();
+        }
+    }
+
+    /// Ends a batch of pushes.
+    pub(super) fn settle(&self) {
+        if let Inbox::Socket { outbox, .. } = &self.inbox {
+            outbox.settle();
+        }
+    }
+
+    /// Counts a frame that was not delivered.
+    pub(super) fn count_refused(&self) {
+        match &self.inbox {
+            Inbox::Socket { outbox, .. } => outbox.count_refused(),
+            Inbox::Channel(channel) => channel.queued.lock().refused += 1,
+            #[cfg(feature = "rpc")]
+            Inbox::Core => {}
+        }
+    }
+}
+
+impl Channel {
+    /// Counts a frame that was queued. `bytes` is what the statistics say it has.
+    pub(super) fn count(&self, bytes: usize) {
+        let mut queued = self.queued.lock();
+        queued.frames += 1;
+        queued.bytes += bytes as u64;
+    }
+
+    fn push(&self, parcel: &mut Parcel<'_>) -> Push {
+        match self.frames.try_send(parcel.frame()) {
+            Ok(()) => {
+                self.count(parcel.counted);
+                Push::Queued { settle: false }
+            }
+            Err(async_channel::TrySendError::Full(_)) => Push::Full,
+            Err(async_channel::TrySendError::Closed(_)) => Push::Closed,
+        }
+    }
+}

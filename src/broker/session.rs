@@ -1,0 +1,321 @@
+//! One connection, from its registration to its end: reads frames, has them routed, acknowledges.
+//!
+//! Three things go on side by side in one task: reading, writing what the socket did not take at
+//! once, and listening for a reason to end. None of them holds up the others, so a client that
+//! waits for room in somebody's queue still gets its own frames.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::access::Refreshed;
+use super::config::Overflow;
+use super::hub::Hub;
+use super::peer::{Inbox, Peer, Reason};
+use super::router::{Held, Routed, Router};
+use super::topics::FilterSet;
+use crate::QoS;
+use crate::borrow::Cow;
+use crate::limits::{DELIVERIES_PER_TURN, LINGER};
+use crate::protocol::request::{self, Filters, HEADER_BYTES, OpId, Operation, Request};
+use crate::protocol::{DecodeError, Decoded, ERR_ACCESS, ERR_DATA, RESPONSE_OK, delivery};
+use crate::transport::intake::{Intake, Stop, Taken};
+use crate::transport::outbox::Outbox;
+use crate::transport::socket::ReadHalf;
+
+/// Why a session is over.
+#[derive(Debug)]
+enum Ending {
+    /// The client has closed its sending side.
+    EndOfStream,
+    /// The client has sent what is not the protocol.
+    Malformed(DecodeError),
+    /// Reading or writing failed.
+    Io(io::Error),
+    /// The broker has decided so.
+    Told(Reason),
+}
+
+/// What keeps a batch from going on.
+#[derive(Debug)]
+enum Obstacle {
+    /// A receiver has no room; what to acknowledge when that is settled.
+    Held(Box<Held>, Option<(OpId, QoS)>),
+    /// Too many acks wait for this client itself.
+    OwnAcks,
+    /// Others on this thread should have their turn.
+    Turn,
+    Malformed(DecodeError),
+}
+
+struct Session {
+    router: Router,
+    peer: Arc<Peer>,
+    intake: Intake,
+    max_frame: usize,
+}
+
+/// Serves a registered client until its end.
+pub(super) async fn serve(
+    hub: Arc<Hub>,
+    peer: Arc<Peer>,
+    input: ReadHalf,
+    timeout: Duration,
+    max_frame: usize,
+) {
+    let Inbox::Socket {
+        outbox, overflow, ..
+    } = &peer.inbox
+    else {
+        return;
+    };
+    // A receiver that may lose frames may also take its time.
+    let stall_limit = (*overflow != Overflow::Drop).then_some(timeout);
+    let mut session = Session {
+        router: Router::new(hub.clone(), peer.clone(), timeout),
+        peer: peer.clone(),
+        intake: Intake::new(input, timeout),
+        max_frame,
+    };
+    let ending = tokio::select! {
+        biased;
+        reason = peer.told_to_end() => Ending::Told(reason),
+        written = outbox.drain(stall_limit) => match written {
+            Ok(()) => Ending::Io(io::ErrorKind::BrokenPipe.into()),
+            Err(e) => Ending::Io(e),
+        },
+        ending = session.receive(outbox) => ending,
+    };
+    log_ending(&peer, &ending);
+    // From here on nothing more is queued for it, and its name is free.
+    hub.unregister(&peer, true);
+    if !matches!(ending, Ending::Io(_) | Ending::Told(Reason::SlowConsumer)) {
+        let limit = timeout.min(LINGER);
+        // What the client does not take by then, it does not want.
+        let _ = tokio::time::timeout(limit, outbox.finish(Some(limit))).await;
+    }
+    outbox.close();
+}
+
+impl Session {
+    /// Reads until the connection is over.
+    async fn receive(&mut self, outbox: &Outbox) -> Ending {
+        loop {
+            let mut obstacle = None;
+            let Self {
+                router,
+                peer,
+                intake,
+                max_frame,
+            } = self;
+            let read = intake
+                .read(|bytes| Batch { router, peer }.process(bytes, *max_frame, &mut obstacle))
+                .await;
+            match read {
+                Ok(true) => {}
+                Ok(false) => return Ending::EndOfStream,
+                Err(e) => return Ending::Io(e),
+            }
+            match obstacle {
+                None => {}
+                Some(Obstacle::Held(held, wanted)) => {
+                    let code = self.router.wait(held).await;
+                    if let Some((op_id, qos)) = wanted {
+                        self.router.acknowledge(&delivery::ack(op_id, code), qos);
+                        self.router.settle();
+                    }
+                }
+                Some(Obstacle::OwnAcks) => wait_for_ack_room(outbox).await,
+                Some(Obstacle::Turn) => tokio::task::yield_now().await,
+                Some(Obstacle::Malformed(e)) => return Ending::Malformed(e),
+            }
+        }
+    }
+}
+
+/// Waits until the client has read some of its acks. Its own drain task sees to it that this ends.
+async fn wait_for_ack_room(outbox: &Outbox) {
+    loop {
+        let mut room = pin!(outbox.room());
+        room.as_mut().enable();
+        if outbox.has_ack_room() {
+            return;
+        }
+        room.await;
+    }
+}
+
+/// The frames of one read.
+struct Batch<'a> {
+    router: &'a mut Router,
+    peer: &'a Arc<Peer>,
+}
+
+impl Batch<'_> {
+    /// Carries out every whole frame in `bytes`, then lets the results leave. Stops at an obstacle.
+    fn process(&mut self, bytes: &[u8], limit: usize, obstacle: &mut Option<Obstacle>) -> Taken {
+        self.refresh_access();
+        let mut consumed = 0;
+        let (mut frames, mut body_bytes) = (0, 0);
+        let stop = loop {
+            match request::decode(&bytes[consumed..], limit) {
+                Ok(Decoded::Item { item, size }) => {
+                    let Request::Operation {
+                        op_id,
+                        qos,
+                        operation,
+                    } = item
+                    else {
+                        consumed += size;
+                        continue;
+                    };
+                    if let Some(found) = self.check_own_room(qos) {
+                        *obstacle = Some(found);
+                        break Stop::Pause;
+                    }
+                    consumed += size;
+                    frames += 1;
+                    let body = size - HEADER_BYTES;
+                    body_bytes += body as u64;
+                    if let Some(held) = self.carry_out(operation, op_id, qos, body) {
+                        *obstacle = Some(held);
+                        break Stop::Pause;
+                    }
+                }
+                Ok(Decoded::Incomplete { size }) => break Stop::NeedMore { size },
+                Err(e) => {
+                    *obstacle = Some(Obstacle::Malformed(e));
+                    break Stop::Pause;
+                }
+            }
+        };
+        self.peer.count_received(frames, body_bytes);
+        self.router.settle();
+        Taken { consumed, stop }
+    }
+
+    /// Whether there is a reason in this session itself not to go on.
+    #[inline]
+    fn check_own_room(&self, qos: QoS) -> Option<Obstacle> {
+        if self.router.deliveries >= DELIVERIES_PER_TURN {
+            return Some(Obstacle::Turn);
+        }
+        match &self.peer.inbox {
+            Inbox::Socket { outbox, .. } if qos.needs_ack() && !outbox.has_ack_room() => {
+                Some(Obstacle::OwnAcks)
+            }
+            _ => None,
+        }
+    }
+
+    /// Carries out one operation and acknowledges it, unless it has to wait.
+    #[inline]
+    fn carry_out(
+        &mut self,
+        operation: Operation<'_>,
+        op_id: OpId,
+        qos: QoS,
+        body: usize,
+    ) -> Option<Obstacle> {
+        let router = &mut *self.router;
+        let borrowed = |payload| Cow::Borrowed(payload);
+        let routed = match operation {
+            Operation::Message { target, payload } => {
+                router.message(target, None, borrowed(payload), qos, body)
+            }
+            Operation::Publish { topic, payload } => {
+                router.publish(topic, None, borrowed(payload), qos, body)
+            }
+            Operation::PublishFor {
+                topic,
+                receiver,
+                payload,
+            } => router.publish(topic, Some(receiver), borrowed(payload), qos, body),
+            Operation::Broadcast { mask, payload } => {
+                router.broadcast(mask, borrowed(payload), qos, body)
+            }
+            Operation::Subscribe(filters) => Routed::Done(self.subscribe(filters)),
+            Operation::Exclude(filters) => Routed::Done(self.add(FilterSet::Exclusions, filters)),
+            Operation::Unsubscribe(filters) => {
+                Routed::Done(self.remove(FilterSet::Subscriptions, filters))
+            }
+            Operation::Unexclude(filters) => {
+                Routed::Done(self.remove(FilterSet::Exclusions, filters))
+            }
+        };
+        let wanted = qos.needs_ack().then_some((op_id, qos));
+        match (routed, wanted) {
+            (Routed::Held(held), wanted) => Some(Obstacle::Held(held, wanted)),
+            (Routed::Done(code), Some((op_id, qos))) => {
+                self.router.acknowledge(&delivery::ack(op_id, code), qos);
+                None
+            }
+            (Routed::Done(_), None) => None,
+        }
+    }
+
+    fn subscribe(&self, filters: Filters<'_>) -> u8 {
+        if let Some(access) = &self.peer.access {
+            let mut denied = filters
+                .iter()
+                .filter(|filter| !access.allows(|rights| rights.may_subscribe_to(filter)));
+            if let Some(filter) = denied.next() {
+                log::debug!(
+                    "client {:?}: may not subscribe to {filter:?}",
+                    self.peer.name
+                );
+                return ERR_ACCESS;
+            }
+        }
+        self.add(FilterSet::Subscriptions, filters)
+    }
+
+    fn add(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
+        match self.router.hub.topics.add(self.peer, set, filters.iter()) {
+            Ok(()) => RESPONSE_OK,
+            Err(e) => {
+                log::warn!("client {:?}: request refused: {e}", self.peer.name);
+                ERR_DATA
+            }
+        }
+    }
+
+    fn remove(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
+        self.router
+            .hub
+            .topics
+            .remove(self.peer, set, filters.iter());
+        RESPONSE_OK
+    }
+
+    fn refresh_access(&self) {
+        refresh_access(&self.router.hub, self.peer);
+    }
+}
+
+/// Makes the client's rights those that the access map has now.
+pub(super) fn refresh_access(hub: &Hub, peer: &Arc<Peer>) {
+    let Some(access) = &peer.access else { return };
+    match access.refresh() {
+        Refreshed::Unchanged => {}
+        Refreshed::Changed => hub.topics.revoke(peer, |filter| {
+            filter == super::BROKER_WARN_TOPIC
+                || access.allows(|rights| rights.may_subscribe_to(filter))
+        }),
+        Refreshed::Revoked => hub.expel(peer, Reason::Access),
+    }
+}
+
+fn log_ending(peer: &Peer, ending: &Ending) {
+    let name = &peer.name;
+    match ending {
+        Ending::EndOfStream => log::info!("client {name:?} disconnected"),
+        Ending::Malformed(e) => log::warn!("client {name:?} disconnected: {e}"),
+        Ending::Io(e) if e.kind() == io::ErrorKind::TimedOut => {
+            log::warn!("client {name:?} disconnected: no progress within the timeout");
+        }
+        Ending::Io(e) => log::info!("client {name:?} disconnected: {e}"),
+        Ending::Told(reason) => log::info!("client {name:?} disconnected: {}", reason.as_str()),
+    }
+}

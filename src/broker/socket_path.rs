@@ -1,0 +1,175 @@
+//! A socket in the file system: bound without taking anything away from anybody, removed without
+//! removing what is not ours.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
+};
+use nix::unistd::Gid;
+use tokio::net::UnixListener;
+
+use crate::Error;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// How often to try for the lock of the directory. Another broker holds it for an instant only; a
+/// stranger that holds it must not keep the broker from starting.
+const LOCK_ATTEMPTS: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
+
+/// A path that this process has bound; removed when dropped, unless somebody has replaced it.
+#[derive(Debug)]
+pub(super) struct BoundPath {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl BoundPath {
+    /// Takes responsibility for what is at `path` now.
+    pub(super) fn adopt(path: &Path) -> io::Result<Self> {
+        let metadata = path.symlink_metadata()?;
+        Ok(Self {
+            path: path.to_owned(),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+}
+
+impl Drop for BoundPath {
+    fn drop(&mut self) {
+        let ours = self
+            .path
+            .symlink_metadata()
+            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (self.device, self.inode));
+        if ours {
+            if let Err(e) = std::fs::remove_file(&self.path) {
+                log::warn!("cannot remove {}: {e}", self.path.display());
+            }
+        }
+    }
+}
+
+/// Binds a UNIX socket and listens on it. A dead socket at the path is replaced.
+///
+/// # Errors
+///
+/// `Busy` if something else is there: a broker that is alive, or any file that is not a socket.
+/// `Io` if the system refuses.
+pub(super) async fn listen_at(
+    path: &Path,
+    mode: Option<u32>,
+    group: Option<u32>,
+) -> Result<(UnixListener, BoundPath), Error> {
+    let explain = |e: io::Error| Error::io(format_args!("cannot bind {}: {e}", path.display()));
+    let _lock = lock_directory(path).await.map_err(explain)?;
+    clear(path)?;
+    let socket = bind_quietly(path).map_err(explain)?;
+    let bound = BoundPath::adopt(path).map_err(explain)?;
+    apply_owner(path, mode, group)?;
+    // Only now can anybody connect, with the rights as they shall be.
+    let backlog = Backlog::new(BACKLOG).unwrap_or(Backlog::MAXCONN);
+    listen(&socket, backlog).map_err(|e| explain(e.into()))?;
+    let listener = std::os::unix::net::UnixListener::from(socket);
+    listener.set_nonblocking(true).map_err(explain)?;
+    let listener = UnixListener::from_std(listener).map_err(explain)?;
+    Ok((listener, bound))
+}
+
+/// Gives a socket or fifo the mode and group it shall have.
+pub(super) fn apply_owner(path: &Path, mode: Option<u32>, group: Option<u32>) -> Result<(), Error> {
+    if let Some(gid) = group {
+        nix::unistd::chown(path, None, Some(Gid::from_raw(gid))).map_err(|e| {
+            Error::io(format_args!(
+                "cannot give {} to group {gid}: {e}",
+                path.display()
+            ))
+        })?;
+    }
+    if let Some(mode) = mode {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(path, permissions).map_err(|e| {
+            Error::io(format_args!(
+                "cannot set mode {mode:o} of {}: {e}",
+                path.display()
+            ))
+        })?;
+    }
+    Ok(())
+}
+
+/// Two brokers that start at the same time must not both find the other's socket dead. The lock is
+/// on the directory, so no file is left behind. `None` if it cannot be had.
+async fn lock_directory(path: &Path) -> io::Result<Option<Flock<File>>> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut file = File::open(directory)?;
+    for _ in 0..LOCK_ATTEMPTS {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(Some(lock)),
+            Err((unlocked, _)) => file = unlocked,
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+    log::warn!("{} is locked by another process", directory.display());
+    Ok(None)
+}
+
+/// Makes way for a new socket, if what is there is dead.
+fn clear(path: &Path) -> Result<(), Error> {
+    let metadata = match path.symlink_metadata() {
+        Ok(metadata) => metadata,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => {
+            return Err(Error::io(format_args!(
+                "cannot look at {}: {e}",
+                path.display()
+            )));
+        }
+    };
+    if !metadata.file_type().is_socket() {
+        return Err(Error::busy(format_args!(
+            "{} exists and is not a socket",
+            path.display()
+        )));
+    }
+    match UnixStream::connect(path) {
+        Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
+            log::info!("replacing the dead socket {}", path.display());
+            std::fs::remove_file(path)
+                .map_err(|e| Error::io(format_args!("cannot remove {}: {e}", path.display())))
+        }
+        Ok(_) => Err(Error::busy(format_args!(
+            "another process is listening on {}",
+            path.display()
+        ))),
+        // A full backlog is a sign of life, too.
+        Err(e) => Err(Error::busy(format_args!(
+            "the socket {} cannot be probed: {e}",
+            path.display()
+        ))),
+    }
+}
+
+fn bind_quietly(path: &Path) -> io::Result<OwnedFd> {
+    let socket = socket(
+        AddressFamily::Unix,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
+    bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(socket)
+}

@@ -1,0 +1,304 @@
+//! Who is subscribed to what, and who gets a publication.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::RwLock;
+
+use super::peer::{OwnFilters, Peer};
+use crate::limits::{
+    FILTER_LEVEL_COST, MAX_CACHED_RECEIVERS, MAX_CACHED_TOPIC_BYTES, MAX_CACHED_TOPICS,
+    MAX_FILTER_BYTES, MAX_FILTERS, MAX_LEVELS,
+};
+use crate::matching::{FilterTrie, TOPIC};
+
+/// The receivers of one topic, each once.
+pub(super) type Receivers = Arc<[Arc<Peer>]>;
+
+/// Which of a client's two sets of filters is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FilterSet {
+    /// What it wants.
+    Subscriptions,
+    /// What it does not want although a subscription brings it.
+    Exclusions,
+}
+
+/// Why filters were not taken. None of the frame takes effect.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum FilterError {
+    TooManyLevels,
+    TooMany,
+    TooLarge,
+}
+
+impl std::fmt::Display for FilterError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::TooManyLevels => write!(f, "a topic filter has more than {MAX_LEVELS} levels"),
+            Self::TooMany => write!(f, "more than {MAX_FILTERS} topic filters"),
+            Self::TooLarge => write!(
+                f,
+                "the topic filters take more than {MAX_FILTER_BYTES} bytes"
+            ),
+        }
+    }
+}
+
+type Subscribers = Vec<Arc<Peer>>;
+
+#[derive(Default)]
+struct Cache {
+    /// The state of the subscriptions that the lists were made from.
+    generation: u64,
+    lists: HashMap<Box<str>, Receivers>,
+    receivers: usize,
+}
+
+struct Filters {
+    subscriptions: FilterTrie<Subscribers>,
+    exclusions: FilterTrie<Subscribers>,
+}
+
+/// See the top of this file.
+///
+/// Lock order: a peer's own filters, then `filters`, then `cache`.
+pub(super) struct Topics {
+    filters: RwLock<Filters>,
+    cache: RwLock<Cache>,
+    /// Changes with every change of a filter.
+    generation: AtomicU64,
+}
+
+impl Topics {
+    pub(super) fn new() -> Self {
+        Self {
+            filters: RwLock::new(Filters {
+                subscriptions: FilterTrie::new(MAX_LEVELS),
+                exclusions: FilterTrie::new(MAX_LEVELS),
+            }),
+            cache: RwLock::default(),
+            generation: AtomicU64::new(0),
+        }
+    }
+
+    /// The present state of the subscriptions; a list of receivers is valid as long as this does
+    /// not change.
+    #[inline]
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Adds filters of `peer`: all of them, or none.
+    ///
+    /// # Errors
+    ///
+    /// If a bound would be exceeded.
+    pub(super) fn add<'a>(
+        &self,
+        peer: &Arc<Peer>,
+        set: FilterSet,
+        texts: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<(), FilterError> {
+        let mut own = peer.own_filters.lock();
+        if !peer.is_alive() {
+            // Its filters have been removed for good.
+            return Ok(());
+        }
+        let mut count = own.count();
+        let mut charged = own.charged;
+        for text in texts.clone() {
+            let filter = normal(text);
+            let levels = TOPIC.levels(filter).take(MAX_LEVELS + 1).count();
+            if levels > MAX_LEVELS {
+                return Err(FilterError::TooManyLevels);
+            }
+            if !set.of(&mut own).contains(filter) {
+                count += 1;
+                charged += cost(filter, levels);
+            }
+            if count > MAX_FILTERS {
+                return Err(FilterError::TooMany);
+            }
+            if charged > MAX_FILTER_BYTES {
+                return Err(FilterError::TooLarge);
+            }
+        }
+        let mut filters = self.filters.write();
+        for text in texts {
+            let filter = normal(text);
+            if set.of(&mut own).contains(filter) {
+                continue;
+            }
+            let subscribers = filters
+                .trie(set)
+                .insert(filter)
+                .map_err(|_| FilterError::TooManyLevels)?;
+            subscribers.push(peer.clone());
+            own.charged += cost(filter, TOPIC.levels(filter).count());
+            set.of(&mut own).insert(filter.into());
+        }
+        self.changed();
+        Ok(())
+    }
+
+    /// Removes filters of `peer`; those it does not have are skipped.
+    pub(super) fn remove<'a>(
+        &self,
+        peer: &Arc<Peer>,
+        set: FilterSet,
+        texts: impl Iterator<Item = &'a str>,
+    ) {
+        let mut own = peer.own_filters.lock();
+        let mut filters = self.filters.write();
+        for text in texts {
+            let filter = normal(text);
+            if set.of(&mut own).remove(filter) {
+                own.charged -= cost(filter, TOPIC.levels(filter).count());
+                filters.take_out(set, filter, peer);
+            }
+        }
+        self.changed();
+    }
+
+    /// Removes every subscription of `peer` that `allowed` refuses.
+    pub(super) fn revoke(&self, peer: &Arc<Peer>, allowed: impl Fn(&str) -> bool) {
+        let denied: Vec<Box<str>> = {
+            let own = peer.own_filters.lock();
+            let all = own.subscriptions.iter();
+            all.filter(|filter| !allowed(filter)).cloned().collect()
+        };
+        self.remove(
+            peer,
+            FilterSet::Subscriptions,
+            denied.iter().map(|filter| &**filter),
+        );
+    }
+
+    /// Removes everything of a peer that has been retired.
+    pub(super) fn forget(&self, peer: &Arc<Peer>) {
+        let mut own = peer.own_filters.lock();
+        if own.count() == 0 {
+            return;
+        }
+        let mut filters = self.filters.write();
+        for set in [FilterSet::Subscriptions, FilterSet::Exclusions] {
+            for filter in std::mem::take(set.of(&mut own)) {
+                filters.take_out(set, &filter, peer);
+            }
+        }
+        own.charged = 0;
+        self.changed();
+    }
+
+    /// Called with `filters` locked for writing, so that no list of the old state can be stored
+    /// under the new generation.
+    fn changed(&self) {
+        self.generation.fetch_add(1, Ordering::Release);
+        let mut cache = self.cache.write();
+        cache.lists.clear();
+        cache.receivers = 0;
+    }
+
+    /// Who gets a publication to `topic`, and the generation for which that is so.
+    pub(super) fn receivers(&self, topic: &str) -> (u64, Receivers) {
+        {
+            let cache = self.cache.read();
+            if cache.generation == self.generation() {
+                if let Some(list) = cache.lists.get(topic) {
+                    return (cache.generation, list.clone());
+                }
+            }
+        }
+        let filters = self.filters.read();
+        let generation = self.generation();
+        let list = filters.receivers(topic);
+        if topic.len() > MAX_CACHED_TOPIC_BYTES {
+            return (generation, list);
+        }
+        let mut cache = self.cache.write();
+        if cache.generation != generation
+            || cache.lists.len() >= MAX_CACHED_TOPICS
+            || cache.receivers + list.len() > MAX_CACHED_RECEIVERS
+        {
+            cache.lists.clear();
+            cache.receivers = 0;
+            cache.generation = generation;
+        }
+        cache.receivers += list.len();
+        if let Some(old) = cache.lists.insert(topic.into(), list.clone()) {
+            cache.receivers -= old.len();
+        }
+        (generation, list)
+    }
+}
+
+impl Filters {
+    fn trie(&mut self, set: FilterSet) -> &mut FilterTrie<Subscribers> {
+        match set {
+            FilterSet::Subscriptions => &mut self.subscriptions,
+            FilterSet::Exclusions => &mut self.exclusions,
+        }
+    }
+
+    fn take_out(&mut self, set: FilterSet, filter: &str, peer: &Arc<Peer>) {
+        let trie = self.trie(set);
+        let Some(subscribers) = trie.get_mut(filter) else {
+            return;
+        };
+        if let Some(at) = subscribers
+            .iter()
+            .position(|other| Arc::ptr_eq(other, peer))
+        {
+            subscribers.swap_remove(at);
+        }
+        if subscribers.is_empty() {
+            trie.remove(filter);
+        }
+    }
+
+    fn receivers(&self, topic: &str) -> Receivers {
+        let mut list: Vec<&Arc<Peer>> = Vec::new();
+        self.subscriptions
+            .for_each_matching(topic, |peers| list.extend(peers));
+        list.sort_unstable_by_key(|peer| peer.id);
+        list.dedup_by_key(|peer| peer.id);
+        if !self.exclusions.is_empty() {
+            let mut excluded: Vec<u64> = Vec::new();
+            self.exclusions.for_each_matching(topic, |peers| {
+                excluded.extend(peers.iter().map(|peer| peer.id));
+            });
+            excluded.sort_unstable();
+            list.retain(|peer| excluded.binary_search(&peer.id).is_err());
+        }
+        list.into_iter().cloned().collect()
+    }
+}
+
+impl FilterSet {
+    fn of(self, own: &mut OwnFilters) -> &mut std::collections::HashSet<Box<str>> {
+        match self {
+            Self::Subscriptions => &mut own.subscriptions,
+            Self::Exclusions => &mut own.exclusions,
+        }
+    }
+}
+
+/// A filter ends with its first `#`; what follows means nothing (protocol, section 7.1).
+fn normal(filter: &str) -> &str {
+    let mut end = 0;
+    for level in TOPIC.levels(filter) {
+        end += level.len();
+        if level == "#" {
+            return &filter[..end];
+        }
+        end += 1;
+    }
+    filter
+}
+
+/// What a filter is charged with, in bytes.
+fn cost(filter: &str, levels: usize) -> usize {
+    filter.len() + levels * FILTER_LEVEL_COST
+}

@@ -1,0 +1,245 @@
+//! What the client and its background task share: the way out, and what waits for answers.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::Config;
+use super::confirmations::Confirmations;
+use super::receive::Receiver;
+use crate::address::Address;
+use crate::limits::{DELIVERY_OVERHEAD, MAX_NAME_BYTES};
+use crate::protocol::handshake::{GREETING_BYTES, greeting, name_frame};
+use crate::transport::intake::Intake;
+use crate::transport::outbox::{Account, Bounds, Encoded, Outbox, Payload, Push};
+use crate::transport::socket::{ReadHalf, Socket, WriteHalf};
+use crate::{Error, EventChannel, IntoElbusResult, OpConfirm, QoS};
+
+/// See the top of this file.
+pub(super) struct Connection {
+    outbox: Outbox,
+    pub(super) confirmations: Confirmations,
+    timeout: Duration,
+    connected: Arc<AtomicBool>,
+    /// The application has taken the event channel.
+    events_taken: AtomicBool,
+    dropped_frames: AtomicU64,
+    /// The application is done with the client.
+    closing: Notify,
+}
+
+/// Connects, registers, and starts the background task.
+pub(super) async fn open(config: &Config) -> Result<(Arc<Connection>, EventChannel), Error> {
+    let opening = async {
+        let socket = connect(&config.path).await?;
+        let (mut input, output) = socket.split();
+        shake_hands(&mut input, &output, &config.name).await?;
+        Ok::<_, Error>((input, output))
+    };
+    let (input, output) = tokio::time::timeout(config.timeout, opening)
+        .await
+        .map_err(|_| Error::timeout())??;
+    let bounds = Bounds {
+        frames: config.queue_size.max(1),
+        bytes: config.max_frame.saturating_add(DELIVERY_OVERHEAD),
+        linger: (!config.buf_ttl.is_zero()).then_some(config.buf_ttl),
+    };
+    let connection = Arc::new(Connection {
+        outbox: Outbox::new(output, bounds),
+        confirmations: Confirmations::new(config.timeout),
+        timeout: config.timeout,
+        connected: Arc::new(AtomicBool::new(true)),
+        events_taken: AtomicBool::new(false),
+        dropped_frames: AtomicU64::new(0),
+        closing: Notify::new(),
+    });
+    let (frames, events) = async_channel::bounded(config.queue_size.max(1));
+    let receiver = Receiver::new(
+        connection.clone(),
+        Intake::new(input, config.timeout),
+        frames,
+        config,
+    );
+    tokio::spawn(run(connection.clone(), receiver));
+    Ok((connection, events))
+}
+
+async fn connect(path: &str) -> Result<Socket, Error> {
+    let explain = |e: io::Error| Error::io(format_args!("cannot connect to {path}: {e}"));
+    let socket = match Address::parse(path) {
+        Address::Tcp(address) => Socket::Tcp(TcpStream::connect(address).await.map_err(explain)?),
+        Address::Unix(path) | Address::Fifo(path) => {
+            Socket::Unix(UnixStream::connect(path).await.map_err(explain)?)
+        }
+    };
+    socket.tune().map_err(explain)?;
+    Ok(socket)
+}
+
+async fn shake_hands(input: &mut ReadHalf, output: &WriteHalf, name: &str) -> Result<(), Error> {
+    let mut peer_greeting = [0; GREETING_BYTES];
+    input.read_exact(&mut peer_greeting).await?;
+    if peer_greeting != greeting() {
+        return Err(Error::not_supported(
+            "what answers is no broker of this protocol version",
+        ));
+    }
+    output.write_all(&greeting()).await?;
+    read_code(input).await?;
+    let frame = name_frame(name).ok_or_else(|| {
+        Error::data(format_args!(
+            "the name is longer than {MAX_NAME_BYTES} bytes"
+        ))
+    })?;
+    output.write_all(&frame).await?;
+    read_code(input).await
+}
+
+async fn read_code(input: &mut ReadHalf) -> Result<(), Error> {
+    input.read_u8().await?.to_elbus_result()
+}
+
+/// The background task: receives, writes what the socket did not take at once, watches over
+/// confirmations, until the connection or the client has gone.
+async fn run(connection: Arc<Connection>, mut receiver: Receiver) {
+    let Connection {
+        outbox,
+        confirmations,
+        timeout,
+        closing,
+        ..
+    } = &*connection;
+    let result = tokio::select! {
+        biased;
+        result = outbox.drain(Some(*timeout)) => result,
+        result = receiver.run() => result,
+        () = confirmations.watch() => Ok(()),
+        () = closing.notified() => {
+            // What was sent before leaves; nobody is interested in what arrives.
+            let _ = tokio::time::timeout(*timeout, outbox.finish(Some(*timeout))).await;
+            Ok(())
+        }
+    };
+    if let Err(e) = result {
+        log::debug!("connection to the broker lost: {e}");
+    }
+    connection.end();
+}
+
+impl Connection {
+    /// Sends one frame, and waits for room if need be.
+    pub(super) async fn send(
+        &self,
+        op_id: u32,
+        head: &[u8],
+        payload: Payload<'_>,
+        qos: QoS,
+    ) -> Result<OpConfirm, Error> {
+        let confirmation = match qos.needs_ack() {
+            true => Some(self.confirmations.start(op_id)?),
+            false => None,
+        };
+        let frame = Encoded {
+            head,
+            payload,
+            // Whoever waits for a confirmation does not gain from waiting for others to join.
+            realtime: qos.is_realtime() || qos.needs_ack(),
+            counted: 0,
+        };
+        match self.queue(frame).await {
+            Ok(()) => Ok(confirmation),
+            Err(e) => {
+                self.confirmations.withdraw(op_id);
+                Err(e)
+            }
+        }
+    }
+
+    async fn queue(&self, frame: Encoded<'_>) -> Result<(), Error> {
+        let mut deadline = None;
+        loop {
+            let mut room = pin!(self.outbox.room());
+            // Registering costs a lock, so only if the first attempt has failed.
+            if deadline.is_some() {
+                room.as_mut().enable();
+            }
+            match self.outbox.push(frame, Account::Frame) {
+                Push::Queued { .. } => {
+                    self.outbox.settle();
+                    return Ok(());
+                }
+                Push::Closed => return Err(Error::eof()),
+                Push::Full if deadline.is_none() => {
+                    self.outbox.flush();
+                    deadline = Some(Instant::now() + self.timeout);
+                }
+                Push::Full => {
+                    let deadline = deadline.unwrap_or_else(Instant::now);
+                    tokio::time::timeout_at(deadline, room)
+                        .await
+                        .map_err(|_| Error::timeout())?;
+                }
+            }
+        }
+    }
+
+    /// Sends bytes that are not queued as a frame: a ping.
+    pub(super) fn send_raw(&self, bytes: &[u8]) -> Result<(), Error> {
+        if !self.is_connected() {
+            return Err(Error::eof());
+        }
+        self.outbox.ping_if_idle(bytes);
+        Ok(())
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn beacon(&self) -> Arc<AtomicBool> {
+        self.connected.clone()
+    }
+
+    pub(super) fn events_taken(&self) {
+        self.events_taken.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn are_events_taken(&self) -> bool {
+        self.events_taken.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_dropped_frame(&self) {
+        if self.dropped_frames.fetch_add(1, Ordering::Relaxed) == 0 {
+            log::warn!("nobody reads the event channel; frames are dropped");
+        }
+    }
+
+    pub(super) fn dropped_frames(&self) -> u64 {
+        self.dropped_frames.load(Ordering::Relaxed)
+    }
+
+    /// The application is done with the client.
+    pub(super) fn close(&self) {
+        self.closing.notify_one();
+    }
+
+    /// The connection has ended.
+    fn end(&self) {
+        self.connected.store(false, Ordering::Relaxed);
+        self.outbox.close();
+        self.confirmations.close();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

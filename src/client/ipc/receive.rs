@@ -1,0 +1,165 @@
+//! From the socket to the event channel and the confirmations.
+//!
+//! Acks have to get through whatever the application does with its events, but frames that stand
+//! before an ack in the stream have to be put somewhere. So: while no confirmation is awaited, a full
+//! event channel stops the reading, and the broker's own back-pressure takes over. While one is
+//! awaited, frames are set aside, as many as the channel holds; beyond that they are dropped and
+//! counted.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use super::Config;
+use super::connection::Connection;
+use crate::limits::DELIVERY_OVERHEAD;
+use crate::protocol::Decoded;
+use crate::protocol::delivery::{self, Delivery};
+use crate::transport::intake::{Intake, Stop, Taken};
+use crate::{Frame, FrameData};
+
+/// See the top of this file.
+pub(super) struct Receiver {
+    connection: Arc<Connection>,
+    intake: Intake,
+    max_frame: usize,
+    events: Events,
+}
+
+/// The event channel, and what does not fit into it.
+struct Events {
+    frames: async_channel::Sender<Frame>,
+    set_aside: VecDeque<Frame>,
+    max_set_aside: usize,
+}
+
+impl Receiver {
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        intake: Intake,
+        frames: async_channel::Sender<Frame>,
+        config: &Config,
+    ) -> Self {
+        Self {
+            connection,
+            intake,
+            max_frame: config.max_frame.saturating_add(DELIVERY_OVERHEAD),
+            events: Events {
+                frames,
+                set_aside: VecDeque::new(),
+                max_set_aside: config.queue_size.max(1),
+            },
+        }
+    }
+
+    /// Receives until the connection ends.
+    pub(super) async fn run(&mut self) -> io::Result<()> {
+        loop {
+            let Some(next) = self.events.set_aside.front().cloned() else {
+                if !self.read().await? {
+                    return Ok(());
+                }
+                continue;
+            };
+            let connection = self.connection.clone();
+            let channel = self.events.frames.clone();
+            let go_on_reading =
+                !connection.are_events_taken() || connection.confirmations.any_or_wake();
+            tokio::select! {
+                biased;
+                sent = channel.send(next) => match sent {
+                    Ok(()) => drop(self.events.set_aside.pop_front()),
+                    Err(_) => self.events.set_aside.clear(),
+                },
+                more = self.read(), if go_on_reading => if !more? {
+                    return Ok(());
+                },
+                () = connection.confirmations.started(), if !go_on_reading => {}
+            }
+        }
+    }
+
+    /// Takes what one read from the socket brings. False at the end of the stream.
+    async fn read(&mut self) -> io::Result<bool> {
+        let Self {
+            connection,
+            intake,
+            max_frame,
+            events,
+        } = self;
+        let mut fault = None;
+        let more = intake
+            .read(|bytes| {
+                process(connection, events, bytes, *max_frame).unwrap_or_else(|e| {
+                    fault = Some(e);
+                    Taken {
+                        consumed: bytes.len(),
+                        stop: Stop::Pause,
+                    }
+                })
+            })
+            .await?;
+        match fault {
+            None => Ok(more),
+            Some(e) => Err(e),
+        }
+    }
+}
+
+/// Takes every whole frame in `bytes`.
+fn process(
+    connection: &Connection,
+    events: &mut Events,
+    bytes: &[u8],
+    limit: usize,
+) -> io::Result<Taken> {
+    let mut consumed = 0;
+    loop {
+        match delivery::decode(&bytes[consumed..], limit) {
+            Ok(Decoded::Item { item, size }) => {
+                consumed += size;
+                match item {
+                    Delivery::Ping => {}
+                    Delivery::Ack { op_id, code } => {
+                        let op_id = u32::from_le_bytes(op_id);
+                        connection.confirmations.resolve(op_id, code);
+                    }
+                    Delivery::Frame {
+                        kind,
+                        realtime,
+                        sender,
+                        topic,
+                        payload,
+                    } => {
+                        let frame = FrameData::from_wire(kind, realtime, sender, topic, payload);
+                        events.deliver(connection, Arc::new(frame));
+                    }
+                }
+            }
+            Ok(Decoded::Incomplete { size }) => {
+                return Ok(Taken {
+                    consumed,
+                    stop: Stop::NeedMore { size },
+                });
+            }
+            Err(e) => return Err(io::Error::new(io::ErrorKind::InvalidData, e.to_string())),
+        }
+    }
+}
+
+impl Events {
+    fn deliver(&mut self, connection: &Connection, frame: Frame) {
+        let frame = match self.set_aside.is_empty() {
+            true => match self.frames.try_send(frame) {
+                Ok(()) | Err(async_channel::TrySendError::Closed(_)) => return,
+                Err(async_channel::TrySendError::Full(frame)) => frame,
+            },
+            false => frame,
+        };
+        if self.set_aside.len() < self.max_set_aside {
+            self.set_aside.push_back(frame);
+        } else {
+            connection.count_dropped_frame();
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Every bound of the system, named and explained. What a peer can make this process hold is the
+//! product of these numbers, so a change here is a change of the memory a device must have.
+
+use std::time::Duration;
+
+/// Longest client name, in bytes of UTF-8. The wire allows 65,535; the protocol asks for 1,000.
+pub const MAX_NAME_BYTES: usize = 1024;
+
+/// Most levels of a topic filter, parts of a client name or parts of a broadcast mask.
+pub const MAX_LEVELS: usize = 128;
+
+/// Longest body of a frame from a client, in bytes, unless configured.
+pub const DEFAULT_MAX_FRAME: usize = 16 * 1024 * 1024;
+
+/// By how much a delivered body may exceed the body that was sent: the sender's name and a NUL take
+/// the place of the target.
+pub const DELIVERY_OVERHEAD: usize = MAX_NAME_BYTES + 1;
+
+/// Most clients registered at a time, unless configured. One more is answered `76` (busy).
+pub const DEFAULT_MAX_CLIENTS: usize = 1024;
+
+/// Connections of one listener that are in the handshake at a time. The next one waits in the
+/// kernel's backlog until one of them has finished or timed out.
+pub const MAX_HANDSHAKES: usize = 256;
+
+/// Frames that wait for one client, unless configured. The daemon's own default is
+/// [`DAEMON_QUEUE_FRAMES`].
+pub const DEFAULT_QUEUE_FRAMES: usize = 8192;
+
+/// Frames that wait for one client of the daemon, unless configured.
+pub const DAEMON_QUEUE_FRAMES: usize = 512;
+
+/// Bytes that wait for one client, unless configured. A frame larger than this is accepted if
+/// nothing else waits, so the true bound is this number or one frame of the largest size.
+pub const DEFAULT_QUEUE_BYTES: usize = 1024 * 1024;
+
+/// Frames beyond the bound of a queue that are kept for what the broker itself has to say: pings
+/// and announcements. When that room is used up too, they are dropped.
+pub const QUEUE_RESERVE_FRAMES: usize = 64;
+
+/// Acks that may wait for one client. At this number its requests are no longer read, so that a
+/// client which never reads its acks holds up itself only.
+pub const MAX_WAITING_ACKS: usize = 8192;
+
+/// Filters (subscriptions and exclusions together) of one client.
+pub const MAX_FILTERS: usize = 32_768;
+
+/// What the filters of one client may take, in bytes: the text of each, and
+/// [`FILTER_LEVEL_COST`] for each of its levels.
+pub const MAX_FILTER_BYTES: usize = 16 * 1024 * 1024;
+
+/// What one level of a filter is charged with, in bytes: a node of the tree at its largest.
+pub const FILTER_LEVEL_COST: usize = 128;
+
+/// Topics whose receiver lists are remembered, at most.
+pub const MAX_CACHED_TOPICS: usize = 1024;
+
+/// Longest topic whose receiver list is remembered, in bytes.
+pub const MAX_CACHED_TOPIC_BYTES: usize = 1024;
+
+/// Receivers in all remembered lists together, at most.
+pub const MAX_CACHED_RECEIVERS: usize = 65_536;
+
+/// What one read from a socket takes in at most, in bytes. One such buffer per thread is lent to
+/// whichever connection has something to read.
+pub const READ_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Size of one segment of an outbox, in bytes.
+pub const SEGMENT_BYTES: usize = 16 * 1024;
+
+/// Payloads of at least this size are not copied into a segment: all receivers share one
+/// allocation. In bytes.
+pub const SHARED_PAYLOAD_BYTES: usize = 4 * 1024;
+
+/// Empty segments that one thread keeps for the next frames.
+pub const MAX_SPARE_SEGMENTS: usize = 32;
+
+/// What must arrive of an unfinished frame within one timeout, in bytes, unless the frame ends
+/// before. Slow links get through with large frames, and one byte a minute does not.
+pub const MIN_PROGRESS_BYTES: usize = 1024;
+
+/// Operations of one client that wait for their confirmation. One more is refused as busy.
+pub const MAX_CONFIRMATIONS: usize = 65_536;
+
+/// Bytes that wait in an outbox at which it stops to linger for more.
+pub const LINGER_BYTES: usize = 32 * 1024;
+
+/// Deliveries that one connection may cause before others on its thread get their turn.
+pub const DELIVERIES_PER_TURN: usize = 4096;
+
+/// First pause after a failed `accept`; doubles up to [`ACCEPT_PAUSE_MAX`].
+pub const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
+
+/// Longest pause after a failed `accept`.
+pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Longest line of the fifo, in bytes.
+pub const MAX_FIFO_LINE_BYTES: usize = 64 * 1024;
+
+/// How long a client that has closed its sending side may take to read what still waits for it, or
+/// a broker that shuts down waits for its clients.
+pub const LINGER: Duration = Duration::from_millis(500);
+
+/// Handlers of one RPC client that run at a time, unless configured.
+pub const DEFAULT_RPC_TASKS: usize = 512;
+
+/// Events that wait for a handler of one RPC client. Beyond this number its event channel is no
+/// longer read, so that frames wait in the broker, where the sender feels it.
+pub const MAX_RPC_WAITING: usize = 8192;
+
+/// Bytes in the payloads of events that wait for a handler of one RPC client. An event larger than
+/// this is accepted if nothing else waits.
+pub const MAX_RPC_WAITING_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long an RPC call of a client without a timeout of its own (one in the broker's process) may
+/// take, unless configured. Only there to end at some time what would otherwise wait for ever.
+pub const INTERNAL_RPC_TIMEOUT: Duration = Duration::from_secs(60);

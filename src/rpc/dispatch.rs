@@ -1,0 +1,174 @@
+//! Where received frames go: replies to the calls that wait for them, all else to the handlers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::task::consume_budget;
+
+use super::calls::Calls;
+use super::pool::Pool;
+use super::{Options, RpcError, RpcEvent, RpcEventKind, RpcHandlers};
+use crate::client::AsyncClient;
+use crate::protocol::rpc::{error_head, reply_head};
+use crate::{Error, EventChannel, Frame, FrameKind, QoS};
+
+/// Something for a handler to do.
+enum Work {
+    Call(RpcEvent),
+    Notification(RpcEvent),
+    Frame(Frame),
+}
+
+/// The handlers, and what it takes to reply.
+pub(super) struct Responder<H> {
+    pub(super) handlers: H,
+    pub(super) client: Arc<Mutex<dyn AsyncClient>>,
+    /// How long sending a reply may take.
+    pub(super) timeout: Duration,
+}
+
+/// Dispatches what the client receives until its event channel ends; then ends all calls and waits
+/// for the handlers that still run.
+///
+/// Replies never wait for a handler, so a handler may call others however many handlers run. Only
+/// when the most events wait ([`MAX_RPC_WAITING`](crate::limits::MAX_RPC_WAITING)) replies stay in
+/// the channel behind them; the calls of handlers then end with their timeouts, at the latest.
+pub(super) async fn dispatch<H>(
+    events: EventChannel,
+    calls: Arc<Calls>,
+    responder: Responder<H>,
+    options: Options,
+) where
+    H: RpcHandlers + Send + Sync + 'static,
+{
+    let responder = Arc::new(responder);
+    let handler = move |work| {
+        let responder = Arc::clone(&responder);
+        async move { responder.handle(work).await }
+    };
+    let mut concurrent = Pool::new(options.max_tasks, handler.clone());
+    let mut one_by_one = Pool::new(1, handler);
+    while let Ok(frame) = events.recv().await {
+        let bytes = frame.payload().len() + frame.header().map_or(0, <[u8]>::len);
+        // A channel that is never empty would keep the thread from everybody else.
+        consume_budget().await;
+        let Some(work) = sort(frame, &calls) else {
+            continue;
+        };
+        let blocking = match work {
+            Work::Call(_) => false,
+            Work::Notification(_) => options.blocking_notifications,
+            Work::Frame(_) => options.blocking_frames,
+        };
+        let pool = if blocking {
+            &mut one_by_one
+        } else {
+            &mut concurrent
+        };
+        pool.submit(work, bytes).await;
+    }
+    calls.close();
+    concurrent.finish().await;
+    one_by_one.finish().await;
+}
+
+/// Resolves replies; what is left is for a handler.
+fn sort(frame: Frame, calls: &Calls) -> Option<Work> {
+    match frame.kind() {
+        FrameKind::Message => {}
+        FrameKind::Publish | FrameKind::Broadcast => return Some(Work::Frame(frame)),
+        FrameKind::Acknowledge | FrameKind::Nop | FrameKind::Prepared => return None,
+    }
+    let event = match RpcEvent::try_from(Arc::clone(&frame)) {
+        Ok(event) => event,
+        Err(e) => {
+            log::warn!("message from {:?} ignored: {e}", frame.sender());
+            return None;
+        }
+    };
+    match event.kind() {
+        RpcEventKind::Request => Some(Work::Call(event)),
+        RpcEventKind::Notification => Some(Work::Notification(event)),
+        RpcEventKind::Reply | RpcEventKind::ErrorReply => {
+            let id = event.id();
+            if !calls.resolve(event) {
+                log::debug!("nobody waits for reply {id} from {:?}", frame.sender());
+            }
+            None
+        }
+    }
+}
+
+impl<H: RpcHandlers + Sync> Responder<H> {
+    async fn handle(&self, work: Work) {
+        match work {
+            Work::Call(request) => self.answer(request).await,
+            Work::Notification(event) => {
+                contain_panic(self.handlers.handle_notification(event)).await;
+            }
+            Work::Frame(frame) => {
+                contain_panic(self.handlers.handle_frame(frame)).await;
+            }
+        }
+    }
+
+    async fn answer(&self, request: RpcEvent) {
+        let result = contain_panic(self.handlers.handle_call(request.clone())).await;
+        if !request.is_response_required() {
+            return;
+        }
+        let id = request.id();
+        let sent = match result.unwrap_or_else(|| Err(RpcError::internal(None))) {
+            Ok(result) => self.reply(&request, &reply_head(id), result).await,
+            Err(e) => {
+                let head = error_head(id, e.code());
+                self.reply(&request, &head, e.into_data()).await
+            }
+        };
+        if let Err(e) = sent {
+            log::warn!("no reply to {:?} could be sent: {e}", request.sender());
+        }
+    }
+
+    /// Sends a reply. Its ack is not waited for: there is nobody to tell if the caller is gone.
+    async fn reply(
+        &self,
+        request: &RpcEvent,
+        head: &[u8],
+        data: Option<Vec<u8>>,
+    ) -> Result<(), Error> {
+        let data = data.unwrap_or_default().into();
+        let qos = if request.frame().is_realtime() {
+            QoS::RealtimeProcessed
+        } else {
+            QoS::Processed
+        };
+        tokio::time::timeout(self.timeout, async {
+            let mut client = self.client.lock().await;
+            client
+                .zc_send(request.sender(), head.into(), data, qos)
+                .await
+        })
+        .await??;
+        Ok(())
+    }
+}
+
+/// Runs a handler to its end; `None` if it panics. Whoever waits for it can go on then.
+async fn contain_panic<T>(mut handler: Pin<Box<dyn Future<Output = T> + Send + '_>>) -> Option<T> {
+    std::future::poll_fn(|cx| {
+        // What the handler leaves half-done is its own; it is never polled again.
+        match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Some),
+            Err(_) => {
+                log::error!("an RPC handler panicked");
+                Poll::Ready(None)
+            }
+        }
+    })
+    .await
+}

@@ -1,0 +1,40 @@
+//! What an application does about the calls, notifications and frames that it receives.
+
+use async_trait::async_trait;
+
+use super::{RpcError, RpcEvent};
+use crate::Frame;
+
+/// The answer to a call; `None` is an empty result.
+pub type RpcResult = Result<Option<Vec<u8>>, RpcError>;
+
+/// Handlers of an [`RpcClient`](super::RpcClient). The defaults refuse calls and ignore all else.
+///
+/// A handler that panics ends alone: its caller gets
+/// [`RPC_ERROR_CODE_INTERNAL`](super::RPC_ERROR_CODE_INTERNAL), the client goes on.
+#[async_trait]
+pub trait RpcHandlers {
+    /// Answers a call. If the caller wants no reply
+    /// ([`is_response_required`](RpcEvent::is_response_required)), the result is dropped.
+    async fn handle_call(&self, event: RpcEvent) -> RpcResult {
+        let _ = event;
+        Err(RpcError::method(None))
+    }
+
+    /// Takes note of a notification.
+    async fn handle_notification(&self, event: RpcEvent) {
+        let _ = event;
+    }
+
+    /// Takes a publication or a broadcast.
+    async fn handle_frame(&self, frame: Frame) {
+        let _ = frame;
+    }
+}
+
+/// The default handlers, for clients that only call others.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct DummyHandlers {}
+
+#[async_trait]
+impl RpcHandlers for DummyHandlers {}

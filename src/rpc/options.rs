@@ -1,0 +1,77 @@
+//! How an RPC client treats what it receives, and how long it waits.
+
+use std::time::Duration;
+
+use crate::limits::DEFAULT_RPC_TASKS;
+
+/// Options of an [`RpcClient`](super::RpcClient).
+///
+/// By default every call, notification and frame is handled in a task of its own, and a call may
+/// take as long as the timeout of the client below.
+///
+/// ```
+/// use std::time::Duration;
+/// use elbus::rpc::Options;
+///
+/// let options = Options::new().blocking_frames().timeout(Duration::from_secs(10));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub(super) blocking_notifications: bool,
+    pub(super) blocking_frames: bool,
+    pub(super) timeout: Option<Duration>,
+    pub(super) max_tasks: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            blocking_notifications: false,
+            blocking_frames: false,
+            timeout: None,
+            max_tasks: DEFAULT_RPC_TASKS,
+        }
+    }
+}
+
+impl Options {
+    /// The default options.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Handles notifications one after the other, in the order of arrival. With
+    /// [`blocking_frames`](Self::blocking_frames) the two share one order. Calls and replies are
+    /// not held up, as long as no more events wait than [`max_tasks`](Self::max_tasks) says.
+    #[must_use]
+    pub fn blocking_notifications(mut self) -> Self {
+        self.blocking_notifications = true;
+        self
+    }
+
+    /// Handles publications and broadcasts one after the other, in the order of arrival.
+    #[must_use]
+    pub fn blocking_frames(mut self) -> Self {
+        self.blocking_frames = true;
+        self
+    }
+
+    /// Sets how long a call may take, from the first byte sent to the reply, and how long sending
+    /// a reply may take. Unless set, it is the timeout of the client below, or
+    /// [`INTERNAL_RPC_TIMEOUT`](crate::limits::INTERNAL_RPC_TIMEOUT) if that has none.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how many handlers may run at a time (at least 1, by default [`DEFAULT_RPC_TASKS`]);
+    /// blocking handlers do not count. Further events wait in order, up to
+    /// [`MAX_RPC_WAITING`](crate::limits::MAX_RPC_WAITING) of them; then no more are taken from
+    /// the client below. Replies to own calls do not wait, unless that last bound is reached.
+    #[must_use]
+    pub fn max_tasks(mut self, tasks: usize) -> Self {
+        self.max_tasks = tasks.max(1);
+        self
+    }
+}

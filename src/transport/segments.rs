@@ -1,0 +1,214 @@
+//! Encoded frames on their way to a socket: small ones side by side in segments of fixed size,
+//! large payloads as references to one shared allocation.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use super::socket::WriteHalf;
+use crate::limits::{MAX_SPARE_SEGMENTS, SEGMENT_BYTES};
+
+/// Parts that one system call writes at most.
+const PARTS_PER_WRITE: usize = 64;
+
+thread_local! {
+    /// Empty segments of this thread. In the steady state no segment is allocated, and a client
+    /// for whom nothing waits holds none.
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The last part of a frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Payload<'a> {
+    /// To be copied.
+    Copied(&'a [u8]),
+    /// To be referenced: all of the vector.
+    Shared(&'a Arc<Vec<u8>>),
+}
+
+impl Payload<'_> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Copied(bytes) => bytes.len(),
+            Self::Shared(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// What a number of frames take of a queue's bounds.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) frames: usize,
+    pub(crate) acks: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Load {
+    pub(crate) fn add(&mut self, other: Load) {
+        self.frames += other.frames;
+        self.acks += other.acks;
+        self.bytes += other.bytes;
+    }
+
+    pub(crate) fn remove(&mut self, other: Load) {
+        self.frames -= other.frames;
+        self.acks -= other.acks;
+        self.bytes -= other.bytes;
+    }
+}
+
+#[derive(Debug)]
+enum Bytes {
+    Owned(Vec<u8>),
+    Shared(Arc<Vec<u8>>),
+}
+
+#[derive(Debug)]
+struct Segment {
+    bytes: Bytes,
+    load: Load,
+}
+
+impl Segment {
+    fn as_slice(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Owned(bytes) => bytes,
+            Bytes::Shared(bytes) => bytes,
+        }
+    }
+
+    /// Gives the memory of a written segment back.
+    fn recycle(self) {
+        let Bytes::Owned(mut bytes) = self.bytes else {
+            return;
+        };
+        if bytes.capacity() != SEGMENT_BYTES {
+            return;
+        }
+        bytes.clear();
+        SPARE.with_borrow_mut(|spare| {
+            if spare.len() < MAX_SPARE_SEGMENTS {
+                spare.push(bytes);
+            }
+        });
+    }
+}
+
+/// A queue of encoded bytes.
+#[derive(Debug, Default)]
+pub(super) struct Segments {
+    list: VecDeque<Segment>,
+    /// How much of the first segment has left already.
+    written: usize,
+}
+
+impl Segments {
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Appends one frame whole.
+    #[inline]
+    pub(super) fn push(&mut self, head: &[u8], payload: Payload<'_>, mut load: Load) {
+        match payload {
+            Payload::Copied(bytes) => {
+                let tail = self.tail(head.len() + bytes.len(), load);
+                tail.extend_from_slice(head);
+                tail.extend_from_slice(bytes);
+            }
+            Payload::Shared(bytes) => {
+                let head_load = Load {
+                    bytes: head.len(),
+                    ..Load::default()
+                };
+                self.tail(head.len(), head_load).extend_from_slice(head);
+                load.bytes -= head.len();
+                self.list.push_back(Segment {
+                    bytes: Bytes::Shared(bytes.clone()),
+                    load,
+                });
+            }
+        }
+    }
+
+    /// The segment that takes the next `bytes`, charged with `load`.
+    #[inline]
+    fn tail(&mut self, bytes: usize, load: Load) -> &mut Vec<u8> {
+        let fits = matches!(
+            self.list.back(),
+            Some(Segment { bytes: Bytes::Owned(tail), .. }) if tail.capacity() - tail.len() >= bytes
+        );
+        if !fits {
+            let spare = SPARE.with_borrow_mut(Vec::pop);
+            let mut fresh = spare.unwrap_or_else(|| Vec::with_capacity(SEGMENT_BYTES));
+            fresh.reserve(bytes);
+            self.list.push_back(Segment {
+                bytes: Bytes::Owned(fresh),
+                load: Load::default(),
+            });
+        }
+        match self.list.back_mut() {
+            Some(Segment {
+                bytes: Bytes::Owned(tail),
+                load: charged,
+            }) => {
+                charged.add(load);
+                tail
+            }
+            _ => unreachable!("an owned segment was pushed or found above"),
+        }
+    }
+
+    /// Puts what came later behind this queue.
+    pub(super) fn append(&mut self, later: &mut Segments) {
+        debug_assert_eq!(later.written, 0, "only the first queue can be half written");
+        self.list.append(&mut later.list);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.written = 0;
+        self.list.drain(..).for_each(Segment::recycle);
+        self.list.shrink_to_fit();
+    }
+
+    /// Writes until nothing is left or the socket takes no more. `gone` grows by what has left for
+    /// good, also when the result is an error.
+    pub(super) fn write_to(&mut self, socket: &WriteHalf, gone: &mut Load) -> io::Result<()> {
+        while let Some(front) = self.list.front() {
+            let n = if self.list.len() == 1 {
+                socket.try_write(&front.as_slice()[self.written..])?
+            } else {
+                let mut parts = [IoSlice::new(&[]); PARTS_PER_WRITE];
+                let mut used = 0;
+                let mut skip = self.written;
+                for (part, segment) in parts.iter_mut().zip(&self.list) {
+                    *part = IoSlice::new(&segment.as_slice()[skip..]);
+                    skip = 0;
+                    used += 1;
+                }
+                socket.try_write_vectored(&parts[..used])?
+            };
+            if n == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            self.advance(n, gone);
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, n: usize, gone: &mut Load) {
+        self.written += n;
+        while let Some(front) = self.list.front() {
+            let size = front.as_slice().len();
+            if self.written < size {
+                return;
+            }
+            self.written -= size;
+            if let Some(segment) = self.list.pop_front() {
+                gone.add(segment.load);
+                segment.recycle();
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The program `elbusd` as its users meet it: command line, exit status, files, signals, log,
+//! background. What it does on the wire is tested elsewhere.
+//!
+//! Environment: `ELBUSD` and `ELBUSD_RUNNER`, as explained in `tests/common`.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod background;
+mod listening;
+mod logging;
+mod pid_file;
+mod signals;
+mod support;
+mod usage;
