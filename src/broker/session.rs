@@ -89,7 +89,9 @@ pub(super) async fn serve(
     };
     log_ending(&peer, &ending);
     // From here on nothing more is queued for it, and its name is free.
-    hub.unregister(&peer, true);
+    // When everybody goes, nobody needs to be told of each.
+    let announced = !matches!(ending, Ending::Told(Reason::Shutdown));
+    hub.unregister(&peer, announced);
     if !matches!(ending, Ending::Io(_) | Ending::Told(Reason::SlowConsumer)) {
         let limit = timeout.min(LINGER);
         // What the client does not take by then, it does not want.

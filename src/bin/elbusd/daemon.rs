@@ -63,7 +63,7 @@ async fn serve(
     let signal = signals.stop_requested().await;
     log::info!("{signal}: stopping");
     tokio::select! {
-        () = stop(&broker) => {
+        () = stop(&mut broker) => {
             log::info!("stopped");
             Ok(())
         }
@@ -142,7 +142,7 @@ fn invitation(address: &Address) -> String {
 }
 
 /// Tells every client, delivers what waits for them, and closes everything, in a bounded time.
-async fn stop(broker: &Broker) {
+async fn stop(broker: &mut Broker) {
     #[cfg(feature = "rpc")]
     match tokio::time::timeout(ANNOUNCE_LIMIT, broker.announce(BrokerEvent::shutdown())).await {
         Ok(Ok(())) => {}
