@@ -327,7 +327,7 @@ impl Router {
                             channel.count(parcel.counted);
                             RESPONSE_OK
                         }
-                        Ok(Err(_)) => ERR_CLIENT_NOT_REGISTERED,
+                        Ok(Err(_)) => ERR_NOT_DELIVERED,
                         Err(_) => {
                             self.refuse(&receiver);
                             ERR_NOT_DELIVERED
@@ -354,7 +354,7 @@ impl Router {
             outbox, patience, ..
         } = &receiver.inbox
         else {
-            return ERR_CLIENT_NOT_REGISTERED;
+            return ERR_NOT_DELIVERED;
         };
         let mut deadline = since + *patience;
         let mut departed = outbox.departed();
@@ -362,6 +362,8 @@ impl Router {
             let mut room = pin!(outbox.room());
             room.as_mut().enable();
             match self.offer(receiver, parcel) {
+                // It was there when the frame was offered first.
+                Offered::Done(ERR_CLIENT_NOT_REGISTERED) => return ERR_NOT_DELIVERED,
                 Offered::Done(code) => return code,
                 Offered::Wait => {}
             }

@@ -83,6 +83,10 @@ pub(super) async fn serve(
         reason = peer.told_to_end() => Ending::Told(reason),
         written = outbox.drain(stall_limit) => match written {
             Ok(()) => Ending::Io(io::ErrorKind::BrokenPipe.into()),
+            Err(e) if e.kind() == io::ErrorKind::TimedOut => {
+                hub.expel_slow(&peer);
+                Ending::Told(Reason::SlowConsumer)
+            }
             Err(e) => Ending::Io(e),
         },
         ending = session.receive(outbox) => ending,

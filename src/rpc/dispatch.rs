@@ -1,16 +1,13 @@
 //! Where received frames go: replies to the calls that wait for them, all else to the handlers.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::task::consume_budget;
 
 use super::calls::Calls;
-use super::pool::Pool;
+use super::pool::{Pool, contain_panic};
 use super::{Options, RpcError, RpcEvent, RpcEventKind, RpcHandlers};
 use crate::client::AsyncClient;
 use crate::protocol::rpc::{error_head, reply_head};
@@ -107,17 +104,14 @@ impl<H: RpcHandlers + Sync> Responder<H> {
     async fn handle(&self, work: Work) {
         match work {
             Work::Call(request) => self.answer(request).await,
-            Work::Notification(event) => {
-                contain_panic(self.handlers.handle_notification(event)).await;
-            }
-            Work::Frame(frame) => {
-                contain_panic(self.handlers.handle_frame(frame)).await;
-            }
+            Work::Notification(event) => self.handlers.handle_notification(event).await,
+            Work::Frame(frame) => self.handlers.handle_frame(frame).await,
         }
     }
 
     async fn answer(&self, request: RpcEvent) {
-        let result = contain_panic(self.handlers.handle_call(request.clone())).await;
+        let handler = async { self.handlers.handle_call(request.clone()).await };
+        let result = contain_panic(handler).await;
         if !request.is_response_required() {
             return;
         }
@@ -156,19 +150,4 @@ impl<H: RpcHandlers + Sync> Responder<H> {
         .await??;
         Ok(())
     }
-}
-
-/// Runs a handler to its end; `None` if it panics. Whoever waits for it can go on then.
-async fn contain_panic<T>(mut handler: Pin<Box<dyn Future<Output = T> + Send + '_>>) -> Option<T> {
-    std::future::poll_fn(|cx| {
-        // What the handler leaves half-done is its own; it is never polled again.
-        match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
-            Ok(poll) => poll.map(Some),
-            Err(_) => {
-                log::error!("an RPC handler panicked");
-                Poll::Ready(None)
-            }
-        }
-    })
-    .await
 }

@@ -4,7 +4,11 @@
 //! and each task takes the next one when it is done. One task only means one item after the other.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, consume_budget};
@@ -39,7 +43,7 @@ where
     F: Fn(T) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    /// A pool without tasks. `handler` must not panic: that would cost the pool a task.
+    /// A pool without tasks. If `handler` panics, the task goes on with the next item.
     pub(super) fn new(max_tasks: usize, handler: F) -> Self {
         let state = State {
             tasks: 0,
@@ -119,11 +123,27 @@ where
 {
     let mut next = Some(first);
     while let Some(item) = next {
-        (shared.handler)(item).await;
+        contain_panic(async { (shared.handler)(item).await }).await;
         // Handlers that never wait would keep the thread until nothing waits.
         consume_budget().await;
         next = shared.next();
     }
+}
+
+/// Runs a handler to its end; `None` if it panics. Whoever waits for it can go on then.
+pub(super) async fn contain_panic<T>(handler: impl Future<Output = T>) -> Option<T> {
+    let mut handler = pin!(handler);
+    poll_fn(|cx| {
+        // What the handler leaves half-done is its own; it is never polled again.
+        match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Some),
+            Err(_) => {
+                log::error!("an RPC handler panicked");
+                Poll::Ready(None)
+            }
+        }
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -215,11 +235,35 @@ mod tests {
             }
         };
         let mut pool = Pool::new(1, handler);
+        let shared = Arc::clone(&pool.shared);
         for _ in 0..5 {
             pool.submit((), MAX_RPC_WAITING_BYTES).await;
         }
         pool.finish().await;
         assert_eq!(done.load(SeqCst), 5);
+        let state = shared.state();
+        assert_eq!((state.tasks, state.waiting_bytes), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_the_pool_no_task() {
+        let done = Arc::new(AtomicUsize::new(0));
+        let handler = {
+            let done = Arc::clone(&done);
+            move |n: usize| {
+                let done = Arc::clone(&done);
+                async move {
+                    assert!(n.is_multiple_of(2), "every other item panics");
+                    done.fetch_add(1, SeqCst);
+                }
+            }
+        };
+        let mut pool = Pool::new(1, handler);
+        for n in 0..6 {
+            pool.submit(n, 0).await;
+        }
+        pool.finish().await;
+        assert_eq!(done.load(SeqCst), 3);
     }
 
     #[tokio::test]

@@ -208,6 +208,11 @@ pub fn peak_kib(pid: u32) -> u64 {
     status_kib(pid, "VmHWM:")
 }
 
+/// Reserved address space in KiB, resident or not.
+pub fn virtual_kib(pid: u32) -> u64 {
+    status_kib(pid, "VmSize:")
+}
+
 fn status_kib(pid: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a live process");
     let line = status

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::common::broker::TempDir;
 use crate::support::{Guarded, Served, command_for, program};
@@ -15,9 +15,12 @@ const NOBODY: u32 = 65_534;
 /// Starts `elbusd` without `-B` as a user who cannot write to `/run`, with the directory in the
 /// variable, and returns the first line of its log.
 fn first_line_of_log(dir: &Path, variable: &str) -> String {
-    // A copy, because the directory of the original may be closed to that user.
+    // A copy, because the directory of the original may be closed to that user. Made by another
+    // process: a file that this one has open for writing may be inherited, for a moment, by what
+    // another test starts, and cannot be run in that moment.
     let copy = dir.join("elbusd");
-    std::fs::copy(program(), &copy).expect("a copy of the program");
+    let status = Command::new("cp").arg(program()).arg(&copy).status();
+    assert!(status.expect("cp runs").success());
     let mut command = command_for(&copy);
     command.env(variable, dir).stderr(Stdio::piped());
     if nix::unistd::geteuid().is_root() {
@@ -90,6 +93,9 @@ fn a_fifo_is_an_address_too() {
     broker.await_log(&format!(
         "reading commands from {path}, try: echo '=topic payload' > {path}"
     ));
+    // Whoever else may read from it takes commands away.
+    let metadata = std::fs::metadata(&fifo).expect("a fifo");
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o620);
     assert_eq!(broker.stop().code(), Some(0));
     assert!(!fifo.exists());
 }

@@ -23,5 +23,4 @@ mod secondaries;
 mod setup;
 
 // SWITCH: delete the following line (and the file it names) when the crate has its client.
-#[path = "ours_absent.rs"]
 mod ours;

@@ -14,7 +14,7 @@ use crate::values::{self, ByteSize};
 /// Most worker threads unless configured: more do not help where elbus runs.
 const DEFAULT_WORKERS_MAX: usize = 4;
 
-/// Size of the buffers of one connection, unless configured.
+/// What the original used for each connection.
 const DEFAULT_BUF_SIZE: ByteSize = ByteSize(16 * 1024);
 
 /// Names of the overflow policies, as [`Overflow`] reads them.
@@ -72,11 +72,15 @@ pub struct Listening {
     )]
     pub bind: Vec<Address>,
 
-    /// Permissions of UNIX sockets, octal
-    #[arg(long, value_name = "MODE", default_value = "0660", value_parser = values::socket_mode)]
+    /// Permissions of UNIX sockets and fifos, octal; of a fifo, others than
+    /// its owner get write permission only
+    #[arg(
+        verbatim_doc_comment,
+        long, value_name = "MODE", default_value = "0660", value_parser = values::socket_mode
+    )]
     pub socket_mode: u32,
 
-    /// Group of UNIX sockets, name or number [default: that of the process]
+    /// Their group, name or number [default: that of the process]
     #[arg(long, value_name = "GROUP", value_parser = values::group_id)]
     pub socket_group: Option<u32>,
 }
@@ -92,8 +96,8 @@ pub struct Clients {
     )]
     pub max_clients: usize,
 
-    /// Time for a handshake, for progress of a frame, and between pings;
-    /// fractions are allowed
+    /// Limit of a handshake and of a frame without progress, fractions
+    /// allowed; idle clients get two pings in that time
     #[arg(
         verbatim_doc_comment,
         short, long, value_name = "SECONDS", default_value = "5",
@@ -131,7 +135,7 @@ pub struct Clients {
     )]
     pub overflow: Overflow,
 
-    /// Buffer of one connection or fifo
+    /// For compatibility, without effect: buffers are shared
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_BUF_SIZE)]
     pub buf_size: ByteSize,
 
@@ -177,6 +181,15 @@ impl Args {
     pub fn logs_to_syslog(&self) -> bool {
         let wanted = self.process.background || self.logging.log_syslog;
         wanted && std::env::var_os("DISABLE_SYSLOG").is_none_or(|value| value != "1")
+    }
+
+    /// What applies to every fifo. Whoever may read from it takes commands away from the broker, so
+    /// only the owner gets that permission.
+    #[cfg(feature = "rpc")]
+    pub fn fifo_config(&self) -> ServerConfig {
+        const READ_BY_OTHERS: u32 = 0o044;
+        self.server_config()
+            .socket_mode(self.listening.socket_mode & !READ_BY_OTHERS)
     }
 
     /// What applies to every socket.

@@ -119,7 +119,7 @@ async fn bind(broker: &mut Broker, address: &Address, args: &Args) -> Result<(),
         #[cfg(feature = "rpc")]
         Address::Fifo(path) => {
             let path = path.to_string_lossy();
-            broker.spawn_fifo(&path, args.clients.buf_size.0).await
+            broker.spawn_fifo_with(&path, args.fifo_config()).await
         }
         #[cfg(not(feature = "rpc"))]
         Address::Fifo(_) => Err(elbus::Error::not_supported(

@@ -45,7 +45,7 @@ impl Syslog {
     /// # Errors
     ///
     /// When there is no daemon.
-    pub fn connect(&mut self) -> Result<(), syslog::Error> {
+    pub fn connect(&mut self) -> io::Result<()> {
         self.connection = None;
         self.retry_at = Some(Instant::now() + RETRY_PAUSE);
         let formatter = Formatter3164 {
@@ -57,7 +57,8 @@ impl Syslog {
         let connection = match &self.socket {
             Some(path) => syslog::unix_custom(formatter, path),
             None => syslog::unix(formatter),
-        }?;
+        }
+        .map_err(io_error)?;
         match &connection.backend {
             LoggerBackend::Unix(socket) => socket.set_nonblocking(true)?,
             LoggerBackend::UnixStream(stream) => {
@@ -93,7 +94,7 @@ impl Sink for Syslog {
             // It is there, but busy.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
             Err(_) if self.may_connect() => {
-                self.connect().map_err(io_error)?;
+                self.connect()?;
                 self.send(level, message)
             }
             result => result,
@@ -101,10 +102,14 @@ impl Sink for Syslog {
     }
 }
 
+/// What has happened, without the words that the library puts around it.
 fn io_error(error: syslog::Error) -> io::Error {
     match error {
         syslog::Error::Write(error) | syslog::Error::Io(error) => error,
-        syslog::Error::Initialization(error) => io::Error::other(error),
+        syslog::Error::Initialization(error) => match error.downcast() {
+            Ok(inner) => io_error(*inner),
+            Err(error) => io::Error::other(error),
+        },
     }
 }
 
