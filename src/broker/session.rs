@@ -309,7 +309,7 @@ pub(super) fn refresh_access(hub: &Hub, peer: &Arc<Peer>) {
             filter == super::BROKER_WARN_TOPIC
                 || access.allows(|rights| rights.may_subscribe_to(filter))
         }),
-        Refreshed::Revoked => hub.expel(peer, Reason::Access),
+        Refreshed::Revoked => drop(hub.expel(peer, Reason::Access)),
     }
 }
 

@@ -14,6 +14,7 @@
 
 use std::io;
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -92,6 +93,9 @@ enum Writer {
 
 #[derive(Debug)]
 struct State {
+    /// Gone as soon as the outbox is closed, whoever still holds a reference to it: the peer is to
+    /// see the end, and the descriptor is to be free.
+    socket: Option<Arc<WriteHalf>>,
     waiting: Segments,
     /// An empty queue whose memory is used again.
     spare: Segments,
@@ -121,7 +125,6 @@ pub(crate) struct Queued {
 /// See the top of this file.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    socket: WriteHalf,
     bounds: Bounds,
     state: Mutex<State>,
     /// Wakes the peer's own task.
@@ -133,9 +136,9 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) fn new(socket: WriteHalf, bounds: Bounds) -> Self {
         Self {
-            socket,
             bounds,
             state: Mutex::new(State {
+                socket: Some(Arc::new(socket)),
                 waiting: Segments::default(),
                 spare: Segments::default(),
                 load: Load::default(),
@@ -276,11 +279,14 @@ impl Outbox {
         &'a self,
         mut state: MutexGuard<'a, State>,
     ) -> (MutexGuard<'a, State>, io::Result<()>) {
+        let Some(socket) = state.socket.clone() else {
+            return (state, Err(io::ErrorKind::NotConnected.into()));
+        };
         let spare = mem::take(&mut state.spare);
         let mut batch = mem::replace(&mut state.waiting, spare);
         drop(state);
         let mut gone = Load::default();
-        let result = batch.write_to(&self.socket, &mut gone);
+        let result = batch.write_to(&socket, &mut gone);
         let mut state = self.state.lock();
         if state.closed {
             // The load was reset when the outbox was closed.
@@ -378,12 +384,15 @@ impl Outbox {
     }
 
     async fn write_all(&self, stall_limit: Option<Duration>) -> io::Result<()> {
+        let Some(socket) = self.state.lock().socket.clone() else {
+            return Ok(());
+        };
         loop {
             match stall_limit {
-                Some(limit) => tokio::time::timeout(limit, self.socket.writable())
+                Some(limit) => tokio::time::timeout(limit, socket.writable())
                     .await
                     .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??,
-                None => self.socket.writable().await?,
+                None => socket.writable().await?,
             }
             let state = self.state.lock();
             if state.closed {
@@ -412,6 +421,7 @@ impl Outbox {
 
     fn close_locked(&self, mut state: MutexGuard<'_, State>) {
         state.closed = true;
+        state.socket = None;
         state.waiting.clear();
         state.spare.clear();
         state.load = Load::default();
@@ -458,8 +468,8 @@ impl Outbox {
     }
 
     /// Gives the socket back, without what was queued.
-    pub(crate) fn into_socket(self) -> WriteHalf {
-        self.socket
+    pub(crate) fn into_socket(self) -> Option<WriteHalf> {
+        self.state.into_inner().socket.and_then(Arc::into_inner)
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
