@@ -125,6 +125,9 @@ impl Hub {
     /// Unregisters a client and ends its connection: nothing more is queued for it. False if it was
     /// gone already.
     pub(super) fn expel(&self, peer: &Arc<Peer>, reason: Reason) -> bool {
+        // First, so that it is this call, and not the end of the session that follows from it, which
+        // finds the client registered.
+        let first = self.unregister(peer, true);
         peer.tell_to_end(reason);
         match &peer.inbox {
             Inbox::Socket { outbox, .. } => {
@@ -138,7 +141,7 @@ impl Hub {
             #[cfg(feature = "rpc")]
             Inbox::Core => {}
         }
-        self.unregister(peer, true)
+        first
     }
 
     /// Expels a client that made no room, and says so.
