@@ -4,7 +4,6 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
@@ -12,6 +11,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use super::config::ServerConfig;
 use super::hub::Hub;
 use super::peer::{Inbox, Kind, Origin, Peer};
+use super::ticker::Ticker;
 use super::{handshake, session};
 use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN, MAX_HANDSHAKES};
 use crate::protocol::delivery::PING;
@@ -188,13 +188,18 @@ fn origin(socket: &Socket, port: Arc<str>) -> (Origin, Option<IpAddr>) {
 
 /// Twice per timeout: pings the clients of this listener that got nothing since the last time, and
 /// looks at their rights. One wake-up serves all of them; without clients there is none.
-pub(super) async fn keep_alive(hub: Arc<Hub>, listener: Arc<Listener>) {
-    let pause = (listener.config.timeout / 2).max(Duration::from_millis(1));
+pub(super) async fn keep_alive(
+    hub: Arc<Hub>,
+    listener: Arc<Listener>,
+    ticker: Ticker,
+) -> io::Result<()> {
     loop {
         if listener.clients.load(Ordering::Relaxed) == 0 {
+            ticker.stop()?;
             listener.arrived.notified().await;
+            ticker.start()?;
         }
-        tokio::time::sleep(pause).await;
+        ticker.tick().await?;
         for (peer, _) in hub.peers() {
             if is_of(&peer, &listener) {
                 session::refresh_access(&hub, &peer);

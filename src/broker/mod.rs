@@ -47,6 +47,7 @@ mod registry;
 mod router;
 mod session;
 mod socket_path;
+mod ticker;
 mod topics;
 
 use std::path::Path;
@@ -69,6 +70,7 @@ use hub::Hub;
 use listener::{Acceptor, Alive, Listener};
 use peer::{Inbox, Reason};
 use socket_path::BoundPath;
+use ticker::Ticker;
 
 /// Frames that may wait for a client, unless configured.
 pub const DEFAULT_QUEUE_SIZE: usize = crate::DEFAULT_QUEUE_SIZE;
@@ -81,6 +83,9 @@ pub const BROKER_INFO_TOPIC: &str = ".broker/info";
 
 /// The topic of warnings, to which every external client is subscribed from the start.
 pub const BROKER_WARN_TOPIC: &str = ".broker/warn";
+
+/// Keep-alive is not checked more often than this, however short the timeout.
+const SHORTEST_TICK: Duration = Duration::from_millis(1);
 
 /// A message broker. Dropping it ends its listeners and all connections.
 pub struct Broker {
@@ -211,8 +216,7 @@ impl Broker {
         let (mode, group) = (config.socket_mode, config.socket_group);
         let (socket, bound) = socket_path::listen_at(Path::new(path), mode, group).await?;
         self.bound.push(bound);
-        self.listen(path, Acceptor::Unix(socket), config);
-        Ok(())
+        self.listen(path, Acceptor::Unix(socket), config)
     }
 
     /// Listens on a TCP address, `HOST:PORT`.
@@ -228,19 +232,27 @@ impl Broker {
         let socket = TcpListener::bind(addr)
             .await
             .map_err(|e| Error::io(format_args!("cannot bind {addr}: {e}")))?;
-        self.listen(addr, Acceptor::Tcp(socket), config);
-        Ok(())
+        self.listen(addr, Acceptor::Tcp(socket), config)
     }
 
-    fn listen(&mut self, address: &str, acceptor: Acceptor, config: ServerConfig) {
+    fn listen(
+        &mut self,
+        address: &str,
+        acceptor: Acceptor,
+        config: ServerConfig,
+    ) -> Result<(), Error> {
+        let ticker = Ticker::new((config.timeout / 2).max(SHORTEST_TICK)).map_err(Error::io)?;
         let listener = Listener::new(config, address, self.alive.clone());
         let hub = &self.hub;
-        self.tasks.push(tokio::spawn(listener::keep_alive(
-            hub.clone(),
-            listener.clone(),
-        )));
+        let keep_alive = listener::keep_alive(hub.clone(), listener.clone(), ticker);
+        self.tasks.push(tokio::spawn(async move {
+            if let Err(e) = keep_alive.await {
+                log::error!("clients are no longer kept alive: {e}");
+            }
+        }));
         self.tasks
             .push(tokio::spawn(listener::run(hub.clone(), listener, acceptor)));
+        Ok(())
     }
 
     /// Reads commands from a fifo, one per line (protocol, section 10.1). They are carried out in

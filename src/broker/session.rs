@@ -3,6 +3,9 @@
 //! Three things go on side by side in one task: reading, writing what the socket did not take at
 //! once, and listening for a reason to end. None of them holds up the others, so a client that
 //! waits for room in somebody's queue still gets its own frames.
+//!
+//! What is needed only now and then is boxed: a device may have a thousand connections, and what a
+//! session may ever wait for would otherwise be part of each of them.
 
 use std::io;
 use std::pin::pin;
@@ -99,7 +102,8 @@ pub(super) async fn serve(
     if !matches!(ending, Ending::Io(_) | Ending::Told(Reason::SlowConsumer)) {
         let limit = timeout.min(LINGER);
         // What the client does not take by then, it does not want.
-        let _ = tokio::time::timeout(limit, outbox.finish(Some(limit))).await;
+        let last_words = outbox.finish(Some(limit));
+        let _ = Box::pin(tokio::time::timeout(limit, last_words)).await;
     }
     outbox.close();
 }
@@ -126,13 +130,13 @@ impl Session {
             match obstacle {
                 None => {}
                 Some(Obstacle::Held(held, wanted)) => {
-                    let code = self.router.wait(held).await;
+                    let code = Box::pin(self.router.wait(held)).await;
                     if let Some((op_id, qos)) = wanted {
                         self.router.acknowledge(&delivery::ack(op_id, code), qos);
                         self.router.settle();
                     }
                 }
-                Some(Obstacle::OwnAcks) => wait_for_ack_room(outbox).await,
+                Some(Obstacle::OwnAcks) => Box::pin(wait_for_ack_room(outbox)).await,
                 Some(Obstacle::Turn) => tokio::task::yield_now().await,
                 Some(Obstacle::Malformed(e)) => return Ending::Malformed(e),
             }

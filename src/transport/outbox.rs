@@ -343,11 +343,12 @@ impl Outbox {
                 state.writer
             };
             match writer {
-                Writer::Drain => self.write_all(stall_limit).await?,
+                // Boxed: the space is needed only while the socket is full.
+                Writer::Drain => Box::pin(self.write_all(stall_limit)).await?,
                 Writer::Linger => {
                     match self.bounds.linger {
                         Some(linger) if linger >= TIMER_RESOLUTION => {
-                            tokio::time::sleep(linger).await;
+                            Box::pin(tokio::time::sleep(linger)).await;
                         }
                         _ => tokio::task::yield_now().await,
                     }
