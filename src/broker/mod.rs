@@ -305,3 +305,6 @@ impl Drop for Broker {
         self.close();
     }
 }
+
+#[cfg(all(test, feature = "rpc"))]
+mod tests;
