@@ -81,13 +81,9 @@ pub(super) async fn serve(
     let ending = tokio::select! {
         biased;
         reason = peer.told_to_end() => Ending::Told(reason),
-        written = outbox.drain(stall_limit) => match written {
-            Ok(()) => Ending::Io(io::ErrorKind::BrokenPipe.into()),
-            Err(e) if e.kind() == io::ErrorKind::TimedOut => {
-                hub.expel_slow(&peer);
-                Ending::Told(Reason::SlowConsumer)
-            }
-            Err(e) => Ending::Io(e),
+        () = stalled(outbox, stall_limit) => {
+            hub.expel_slow(&peer);
+            Ending::Told(Reason::SlowConsumer)
         },
         ending = session.receive(outbox) => ending,
     };
@@ -102,6 +98,19 @@ pub(super) async fn serve(
         let _ = tokio::time::timeout(limit, outbox.finish(Some(limit))).await;
     }
     outbox.close();
+}
+
+/// Writes what the socket does not take at once. Ends when it takes nothing for too long, but not
+/// when it fails: a client that has gone may have sent something before, and reading ends by itself
+/// when all of that is carried out.
+async fn stalled(outbox: &Outbox, limit: Option<Duration>) {
+    match outbox.drain(limit).await {
+        Err(e) if e.kind() == io::ErrorKind::TimedOut => {}
+        Ok(()) | Err(_) => {
+            outbox.close();
+            std::future::pending().await
+        }
+    }
 }
 
 impl Session {

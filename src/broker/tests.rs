@@ -8,10 +8,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::{Broker, ServerConfig};
-use crate::QoS;
+use crate::client::AsyncClient;
 use crate::protocol::handshake::{greeting, name_frame};
 use crate::protocol::operation::FrameOp;
 use crate::protocol::request::{encode_filters, encode_head};
+use crate::{EventChannel, QoS};
 
 /// What cannot take this long does not happen at all.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -48,6 +49,13 @@ impl Bus {
         stream.read_exact(&mut answer).await.expect("an answer");
         assert_eq!(answer[3..], [1, 1]);
         stream
+    }
+
+    /// A client of this process, and what it receives.
+    async fn internal(&self, name: &str) -> (super::Client, EventChannel) {
+        let mut client = self.broker.register_client(name).await.expect("free");
+        let events = client.take_event_channel().expect("taken once");
+        (client, events)
     }
 }
 
@@ -123,4 +131,23 @@ async fn whoever_is_disconnected_notices_at_once() {
     request(&mut sender, &publication("t", b"p", QoS::Processed)).await;
     bus.broker.force_disconnect("receiver").expect("connected");
     wait_for_end(&mut receiver).await;
+}
+
+/// The acks cannot be delivered any more; the messages can. They have to wait for room.
+#[tokio::test]
+async fn what_was_sent_before_a_close_is_carried_out() {
+    const MESSAGES: usize = 3_000;
+    let mut bus = Bus::start().await;
+    bus.broker.set_queue_size(16);
+    let (_receiver, events) = bus.internal("receiver").await;
+    let hasty = bus.register("hasty").await;
+    let frames = message("receiver", &[0; 20], QoS::Processed).repeat(MESSAGES);
+    // All of it is in the buffer of the socket before the broker gets its turn.
+    assert_eq!(hasty.try_write(&frames).expect("room"), frames.len());
+    drop(hasty);
+    for number in 0..MESSAGES {
+        let event = tokio::time::timeout(DEADLINE, events.recv()).await;
+        let event = event.unwrap_or_else(|_| panic!("only {number} messages arrived"));
+        assert_eq!(event.expect("registered").sender(), "hasty");
+    }
 }
