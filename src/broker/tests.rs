@@ -151,3 +151,24 @@ async fn what_was_sent_before_a_close_is_carried_out() {
         assert_eq!(event.expect("registered").sender(), "hasty");
     }
 }
+
+#[tokio::test]
+async fn nobody_registers_with_a_broker_that_has_stopped() {
+    for shut_down in [false, true] {
+        let bus = Bus::start().await;
+        let mut late = bus.connect().await;
+        let mut hello = [0; 3];
+        late.read_exact(&mut hello).await.expect("a greeting");
+        let Bus { mut broker, .. } = bus;
+        if shut_down {
+            let stopping = broker.shutdown(DEADLINE * 2);
+            let stopped = tokio::time::timeout(Duration::from_millis(500), stopping).await;
+            stopped.expect("nothing to wait for");
+        } else {
+            drop(broker);
+        }
+        let name = name_frame("late").expect("a short name");
+        let _ = late.write_all(&[&greeting()[..], &name].concat()).await;
+        wait_for_end(&mut late).await;
+    }
+}
