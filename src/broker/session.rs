@@ -14,7 +14,7 @@ use super::config::Overflow;
 use super::hub::Hub;
 use super::peer::{Inbox, Peer, Reason};
 use super::router::{Held, Routed, Router};
-use super::topics::FilterSet;
+use super::topics::{FilterError, FilterSet};
 use crate::QoS;
 use crate::borrow::Cow;
 use crate::limits::{DELIVERIES_PER_TURN, LINGER};
@@ -287,21 +287,23 @@ impl Batch<'_> {
     }
 
     fn add(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
-        match self.router.hub.topics.add(self.peer, set, filters.iter()) {
+        let topics = &self.router.hub.topics;
+        self.code_of(topics.add(self.peer, set, filters.iter()))
+    }
+
+    fn remove(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
+        let topics = &self.router.hub.topics;
+        self.code_of(topics.remove(self.peer, set, filters.iter()))
+    }
+
+    fn code_of(&self, result: Result<(), FilterError>) -> u8 {
+        match result {
             Ok(()) => RESPONSE_OK,
             Err(e) => {
                 log::warn!("client {:?}: request refused: {e}", self.peer.name);
                 ERR_DATA
             }
         }
-    }
-
-    fn remove(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
-        self.router
-            .hub
-            .topics
-            .remove(self.peer, set, filters.iter());
-        RESPONSE_OK
     }
 
     fn refresh_access(&self) {
