@@ -55,7 +55,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub use access::{AaaMap, ClientAaa, IpNetwork};
@@ -67,7 +67,7 @@ pub use internal::Client;
 use crate::Error;
 use crate::common::{BrokerInfo, BrokerStats};
 use hub::Hub;
-use listener::{Acceptor, Alive, Listener};
+use listener::{Acceptor, Listener, Tether};
 use peer::{Inbox, Reason};
 use socket_path::BoundPath;
 use ticker::Ticker;
@@ -92,8 +92,11 @@ pub struct Broker {
     hub: Arc<Hub>,
     tasks: Vec<JoinHandle<()>>,
     bound: Vec<BoundPath>,
-    alive: Alive,
-    ended: tokio::sync::Mutex<mpsc::Receiver<std::convert::Infallible>>,
+    /// For the connections of the listeners started from now on.
+    tether: Tether,
+    /// Dropped to stop those connections.
+    running: watch::Sender<()>,
+    ended: mpsc::Receiver<std::convert::Infallible>,
     #[cfg(feature = "rpc")]
     core_rpc_client: Arc<tokio::sync::Mutex<Option<crate::rpc::RpcClient>>>,
 }
@@ -112,13 +115,14 @@ impl Broker {
 
     /// A broker with other bounds or runtimes than the defaults.
     pub fn with_options(options: BrokerOptions) -> Self {
-        let (alive, ended) = mpsc::channel(1);
+        let (tether, running, ended) = Tether::new();
         Self {
             hub: Arc::new(Hub::new(options)),
             tasks: Vec::new(),
             bound: Vec::new(),
-            alive,
-            ended: tokio::sync::Mutex::new(ended),
+            tether,
+            running,
+            ended,
             #[cfg(feature = "rpc")]
             core_rpc_client: Arc::default(),
         }
@@ -242,7 +246,7 @@ impl Broker {
         config: ServerConfig,
     ) -> Result<(), Error> {
         let ticker = Ticker::new((config.timeout / 2).max(SHORTEST_TICK)).map_err(Error::io)?;
-        let listener = Listener::new(config, address, self.alive.clone());
+        let listener = Listener::new(config, address, self.tether.clone());
         let hub = &self.hub;
         let keep_alive = listener::keep_alive(hub.clone(), listener.clone(), ticker);
         self.tasks.push(tokio::spawn(async move {
@@ -291,24 +295,26 @@ impl Broker {
     /// Stops: no more connections, every client gets what waits for it, for at most `limit`, then
     /// all connections are closed and sockets and fifos removed. Announces nothing by itself.
     pub async fn shutdown(&mut self, limit: Duration) {
-        self.close();
+        // The end is proved: it has come when the last task has dropped its tether.
+        let mut ended = self.close();
         self.bound.clear();
-        // The end is proved: it has come when the last task has dropped its handle.
-        let (alive, ended) = mpsc::channel(1);
-        drop(std::mem::replace(&mut self.alive, alive));
-        let mut ended = std::mem::replace(&mut *self.ended.lock().await, ended);
         if tokio::time::timeout(limit, ended.recv()).await.is_err() {
             log::warn!("some clients did not take what waited for them in time");
         }
     }
 
-    fn close(&mut self) {
+    /// Ends all connections and whatever may become one. What is returned tells when all have ended.
+    fn close(&mut self) -> mpsc::Receiver<std::convert::Infallible> {
+        let ended;
+        // Before the clients are told: who registers after that finds the tether cut.
+        (self.tether, self.running, ended) = Tether::new();
         self.tasks.drain(..).for_each(|task| task.abort());
         for (peer, _) in self.hub.peers() {
             if matches!(peer.inbox, Inbox::Socket { .. }) {
                 peer.tell_to_end(Reason::Shutdown);
             }
         }
+        std::mem::replace(&mut self.ended, ended)
     }
 }
 
@@ -317,3 +323,6 @@ impl Drop for Broker {
         self.close();
     }
 }
+
+#[cfg(all(test, feature = "rpc"))]
+mod tests;

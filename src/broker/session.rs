@@ -17,7 +17,7 @@ use super::config::Overflow;
 use super::hub::Hub;
 use super::peer::{Inbox, Peer, Reason};
 use super::router::{Held, Routed, Router};
-use super::topics::FilterSet;
+use super::topics::{FilterError, FilterSet};
 use crate::QoS;
 use crate::borrow::Cow;
 use crate::limits::{DELIVERIES_PER_TURN, LINGER};
@@ -84,13 +84,9 @@ pub(super) async fn serve(
     let ending = tokio::select! {
         biased;
         reason = peer.told_to_end() => Ending::Told(reason),
-        written = outbox.drain(stall_limit) => match written {
-            Ok(()) => Ending::Io(io::ErrorKind::BrokenPipe.into()),
-            Err(e) if e.kind() == io::ErrorKind::TimedOut => {
-                hub.expel_slow(&peer);
-                Ending::Told(Reason::SlowConsumer)
-            }
-            Err(e) => Ending::Io(e),
+        () = stalled(outbox, stall_limit) => {
+            hub.expel_slow(&peer);
+            Ending::Told(Reason::SlowConsumer)
         },
         ending = session.receive(outbox) => ending,
     };
@@ -106,6 +102,19 @@ pub(super) async fn serve(
         let _ = Box::pin(tokio::time::timeout(limit, last_words)).await;
     }
     outbox.close();
+}
+
+/// Writes what the socket does not take at once. Ends when it takes nothing for too long, but not
+/// when it fails: a client that has gone may have sent something before, and reading ends by itself
+/// when all of that is carried out.
+async fn stalled(outbox: &Outbox, limit: Option<Duration>) {
+    match outbox.drain(limit).await {
+        Err(e) if e.kind() == io::ErrorKind::TimedOut => {}
+        Ok(()) | Err(_) => {
+            outbox.close();
+            std::future::pending().await
+        }
+    }
 }
 
 impl Session {
@@ -282,21 +291,23 @@ impl Batch<'_> {
     }
 
     fn add(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
-        match self.router.hub.topics.add(self.peer, set, filters.iter()) {
+        let topics = &self.router.hub.topics;
+        self.code_of(topics.add(self.peer, set, filters.iter()))
+    }
+
+    fn remove(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
+        let topics = &self.router.hub.topics;
+        self.code_of(topics.remove(self.peer, set, filters.iter()))
+    }
+
+    fn code_of(&self, result: Result<(), FilterError>) -> u8 {
+        match result {
             Ok(()) => RESPONSE_OK,
             Err(e) => {
                 log::warn!("client {:?}: request refused: {e}", self.peer.name);
                 ERR_DATA
             }
         }
-    }
-
-    fn remove(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
-        self.router
-            .hub
-            .topics
-            .remove(self.peer, set, filters.iter());
-        RESPONSE_OK
     }
 
     fn refresh_access(&self) {

@@ -93,8 +93,8 @@ enum Writer {
 
 #[derive(Debug)]
 struct State {
-    /// Gone as soon as the outbox is closed, whoever still holds a reference to it: the peer is to
-    /// see the end, and the descriptor is to be free.
+    /// `None` once the outbox is closed: whoever still knows the peer must not keep its connection
+    /// open. Shared only with the one that writes.
     socket: Option<Arc<WriteHalf>>,
     waiting: Segments,
     /// An empty queue whose memory is used again.
@@ -108,7 +108,6 @@ struct State {
     urgent: bool,
     /// Somebody found the queue full since it last had room.
     starved: bool,
-    closed: bool,
     queued: Queued,
     /// `queued.frames` when a ping was last due.
     frames_at_ping: u64,
@@ -120,6 +119,13 @@ pub(crate) struct Queued {
     pub(crate) frames: u64,
     pub(crate) bytes: u64,
     pub(crate) refused: u64,
+}
+
+impl State {
+    #[inline]
+    fn is_closed(&self) -> bool {
+        self.socket.is_none()
+    }
 }
 
 /// See the top of this file.
@@ -146,7 +152,6 @@ impl Outbox {
                 flush_promised: false,
                 urgent: false,
                 starved: false,
-                closed: false,
                 queued: Queued::default(),
                 frames_at_ping: 0,
             }),
@@ -161,7 +166,7 @@ impl Outbox {
         let Encoded { head, payload, .. } = frame;
         let bytes = head.len() + payload.len();
         let mut state = self.state.lock();
-        if state.closed {
+        if state.is_closed() {
             return Push::Closed;
         }
         if !self.admits(&state.load, account, bytes) {
@@ -186,6 +191,9 @@ impl Outbox {
     /// Queues bytes that are no frame of anybody and do not count: the end of the handshake.
     pub(crate) fn push_raw(&self, bytes: &[u8]) {
         let mut state = self.state.lock();
+        if state.is_closed() {
+            return;
+        }
         let load = Load {
             bytes: bytes.len(),
             ..Load::default()
@@ -200,7 +208,7 @@ impl Outbox {
             let mut state = self.state.lock();
             let queued = state.queued.frames;
             let busy = mem::replace(&mut state.frames_at_ping, queued) != queued;
-            if state.closed || busy || state.load != Load::default() {
+            if state.is_closed() || busy || state.load != Load::default() {
                 return;
             }
         }
@@ -246,9 +254,12 @@ impl Outbox {
         let mut state = self.state.lock();
         state.flush_promised = false;
         state.urgent = false;
-        if state.closed || matches!(state.writer, Writer::Source | Writer::Drain) {
+        if matches!(state.writer, Writer::Source | Writer::Drain) {
             return;
         }
+        let Some(socket) = state.socket.clone() else {
+            return;
+        };
         state.writer = Writer::Source;
         for _ in 0..ROUNDS_PER_FLUSH {
             if state.waiting.is_empty() {
@@ -256,7 +267,7 @@ impl Outbox {
                 return;
             }
             let result;
-            (state, result) = self.write_out(state);
+            (state, result) = self.write_out(&socket, state);
             match result {
                 Ok(()) => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
@@ -277,18 +288,16 @@ impl Outbox {
     /// Takes everything out, writes it outside of the lock, and puts back what is left.
     fn write_out<'a>(
         &'a self,
+        socket: &WriteHalf,
         mut state: MutexGuard<'a, State>,
     ) -> (MutexGuard<'a, State>, io::Result<()>) {
-        let Some(socket) = state.socket.clone() else {
-            return (state, Err(io::ErrorKind::NotConnected.into()));
-        };
         let spare = mem::take(&mut state.spare);
         let mut batch = mem::replace(&mut state.waiting, spare);
         drop(state);
         let mut gone = Load::default();
-        let result = batch.write_to(&socket, &mut gone);
+        let result = batch.write_to(socket, &mut gone);
         let mut state = self.state.lock();
-        if state.closed {
+        if state.is_closed() {
             // The load was reset when the outbox was closed.
             batch.clear();
             return (state, result);
@@ -337,7 +346,7 @@ impl Outbox {
             self.handover.notified().await;
             let writer = {
                 let state = self.state.lock();
-                if state.closed {
+                if state.is_closed() {
                     return Ok(());
                 }
                 state.writer
@@ -370,7 +379,7 @@ impl Outbox {
             self.flush();
             let handed_over = {
                 let state = self.state.lock();
-                if state.closed || state.load == Load::default() {
+                if state.is_closed() || state.load == Load::default() {
                     return Ok(());
                 }
                 state.writer == Writer::Drain
@@ -396,10 +405,10 @@ impl Outbox {
                 None => socket.writable().await?,
             }
             let state = self.state.lock();
-            if state.closed {
+            if state.is_closed() {
                 return Ok(());
             }
-            let (state, result) = self.write_out(state);
+            let (state, result) = self.write_out(&socket, state);
             match result {
                 Ok(()) if state.waiting.is_empty() => {
                     self.pass_on(state, Writer::Nobody);
@@ -415,13 +424,12 @@ impl Outbox {
         }
     }
 
-    /// Drops what waits and refuses what comes.
+    /// Drops what waits, refuses what comes, and lets go of the socket.
     pub(crate) fn close(&self) {
         self.close_locked(self.state.lock());
     }
 
     fn close_locked(&self, mut state: MutexGuard<'_, State>) {
-        state.closed = true;
         state.socket = None;
         state.waiting.clear();
         state.spare.clear();
@@ -468,9 +476,9 @@ impl Outbox {
         state.queued.frames - (state.load.frames + state.load.acks) as u64
     }
 
-    /// Gives the socket back, without what was queued.
+    /// Gives the socket back, without what was queued. `None` if it is closed.
     pub(crate) fn into_socket(self) -> Option<WriteHalf> {
-        self.state.into_inner().socket.and_then(Arc::into_inner)
+        Arc::into_inner(self.state.into_inner().socket?)
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
