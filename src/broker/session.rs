@@ -12,7 +12,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::access::Refreshed;
+use super::access::{LiveAccess, Refreshed};
 use super::config::Overflow;
 use super::hub::Hub;
 use super::peer::{Inbox, Peer, Reason};
@@ -20,7 +20,7 @@ use super::router::{Held, Routed, Router};
 use super::topics::{FilterError, FilterSet};
 use crate::QoS;
 use crate::borrow::Cow;
-use crate::limits::{DELIVERIES_PER_TURN, LINGER};
+use crate::limits::{DELIVERIES_PER_TURN, LINGER, MAX_FILTERS};
 use crate::protocol::request::{self, Filters, HEADER_BYTES, OpId, Operation, Request};
 use crate::protocol::{DecodeError, Decoded, ERR_ACCESS, ERR_DATA, RESPONSE_OK, delivery};
 use crate::transport::intake::{Intake, Stop, Taken};
@@ -136,6 +136,9 @@ impl Session {
                 Ok(false) => return Ending::EndOfStream,
                 Err(e) => return Ending::Io(e),
             }
+            if !self.peer.is_alive() {
+                return Ending::Told(self.peer.told_to_end().await);
+            }
             match obstacle {
                 None => {}
                 Some(Obstacle::Held(held, wanted)) => {
@@ -175,6 +178,12 @@ impl Batch<'_> {
     /// Carries out every whole frame in `bytes`, then lets the results leave. Stops at an obstacle.
     fn process(&mut self, bytes: &[u8], limit: usize, obstacle: &mut Option<Obstacle>) -> Taken {
         self.refresh_access();
+        if !self.peer.is_alive() {
+            return Taken {
+                consumed: bytes.len(),
+                stop: Stop::Pause,
+            };
+        }
         let mut consumed = 0;
         let (mut frames, mut body_bytes) = (0, 0);
         let stop = loop {
@@ -275,19 +284,26 @@ impl Batch<'_> {
     }
 
     fn subscribe(&self, filters: Filters<'_>) -> u8 {
-        if let Some(access) = &self.peer.access {
-            let mut denied = filters
-                .iter()
-                .filter(|filter| !access.allows(|rights| rights.may_subscribe_to(filter)));
-            if let Some(filter) = denied.next() {
-                log::debug!(
-                    "client {:?}: may not subscribe to {filter:?}",
-                    self.peer.name
-                );
-                return ERR_ACCESS;
-            }
+        let Some(access) = &self.peer.access else {
+            return self.add(FilterSet::Subscriptions, filters);
+        };
+        let rights = access.current();
+        // Those beyond the bound are refused anyway.
+        let mut asked = filters.iter().take(MAX_FILTERS);
+        if let Some(filter) = asked.find(|filter| !rights.may_subscribe_to(filter)) {
+            log::debug!(
+                "client {:?}: may not subscribe to {filter:?}",
+                self.peer.name
+            );
+            return ERR_ACCESS;
         }
-        self.add(FilterSet::Subscriptions, filters)
+        let code = self.add(FilterSet::Subscriptions, filters);
+        // A refresh on another thread may have looked through the subscriptions before these were
+        // among them.
+        if !Arc::ptr_eq(&rights, &access.current()) {
+            revoke_denied(&self.router.hub, self.peer, access);
+        }
+        code
     }
 
     fn add(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
@@ -320,12 +336,19 @@ pub(super) fn refresh_access(hub: &Hub, peer: &Arc<Peer>) {
     let Some(access) = &peer.access else { return };
     match access.refresh() {
         Refreshed::Unchanged => {}
-        Refreshed::Changed => hub.topics.revoke(peer, |filter| {
-            filter == super::BROKER_WARN_TOPIC
-                || access.allows(|rights| rights.may_subscribe_to(filter))
-        }),
-        Refreshed::Revoked => drop(hub.expel(peer, Reason::Access)),
+        Refreshed::Changed => revoke_denied(hub, peer, access),
+        Refreshed::Revoked => {
+            hub.expel(peer, Reason::Access);
+        }
     }
+}
+
+/// Ends the subscriptions that the client may not have any more.
+fn revoke_denied(hub: &Hub, peer: &Arc<Peer>, access: &LiveAccess) {
+    let rights = access.current();
+    hub.topics.revoke(peer, |filter| {
+        filter == super::BROKER_WARN_TOPIC || rights.may_subscribe_to(filter)
+    });
 }
 
 fn log_ending(peer: &Peer, ending: &Ending) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use super::{Broker, ServerConfig};
+use super::{AaaMap, Broker, ClientAaa, ServerConfig};
 use crate::client::AsyncClient;
 use crate::protocol::handshake::{greeting, name_frame};
 use crate::protocol::operation::FrameOp;
@@ -25,13 +25,17 @@ struct Bus {
 
 impl Bus {
     async fn start() -> Self {
+        Self::start_with(ServerConfig::new()).await
+    }
+
+    async fn start_with(config: ServerConfig) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("elbus-unit-{}-{number}.sock", std::process::id());
         let path = std::env::temp_dir().join(name);
         let mut broker = Broker::new();
         let text = path.to_str().expect("a plain path");
-        let started = broker.spawn_unix_server(text, ServerConfig::new()).await;
+        let started = broker.spawn_unix_server(text, config).await;
         started.expect("a socket");
         Self { broker, path }
     }
@@ -171,4 +175,18 @@ async fn nobody_registers_with_a_broker_that_has_stopped() {
         let _ = late.write_all(&[&greeting()[..], &name].concat()).await;
         wait_for_end(&mut late).await;
     }
+}
+
+#[tokio::test]
+async fn whoever_is_no_longer_admitted_does_nothing_more() {
+    let map = AaaMap::default();
+    map.lock().insert("former".to_owned(), ClientAaa::new());
+    let bus = Bus::start_with(ServerConfig::new().aaa_map(map.clone())).await;
+    let (_receiver, events) = bus.internal("receiver").await;
+    let mut former = bus.register("former").await;
+    map.lock().clear();
+    let frame = message("receiver", b"m", QoS::No);
+    former.write_all(&frame).await.expect("open");
+    wait_for_end(&mut former).await;
+    assert!(events.is_empty());
 }
