@@ -8,12 +8,12 @@ use super::peer::{Inbox, Kind, Peer};
 use super::{BROKER_NAME, Broker};
 use crate::borrow::Cow;
 use crate::common::{ClientInfo, ClientList};
+use crate::protocol::ERR_DATA;
 use crate::protocol::rpc::{
     self, ERROR_HEAD_BYTES, MalformedRpc, NO_REPLY, RPC_ERROR_CODE_INTERNAL,
     RPC_ERROR_CODE_INVALID_METHOD_PARAMS, RPC_ERROR_CODE_METHOD_NOT_FOUND, RPC_ERROR_CODE_PARSE,
     RpcPayload,
 };
-use crate::protocol::{ERR_BUSY, ERR_DATA};
 
 /// A reply on its way to the caller.
 pub(super) struct Reply<'a> {
@@ -245,7 +245,6 @@ impl super::Broker {
     /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) if there is one already.
     #[allow(clippy::unused_async)]
     pub async fn init_default_core_rpc(&self) -> Result<(), crate::Error> {
-        debug_assert_eq!(ERR_BUSY, crate::ErrorKind::Busy as u8);
         let peer = Peer::new(
             self.hub.new_peer_id(),
             BROKER_NAME.into(),

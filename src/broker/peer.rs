@@ -47,6 +47,8 @@ impl Kind {
 }
 
 /// Where frames for a client go.
+// Nearly all clients have sockets; boxing that variant would cost every frame an indirection.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub(super) enum Inbox {
     /// To a socket.

@@ -74,12 +74,12 @@ impl Registry {
             _ => return Vec::new(),
         }
         self.by_mask.remove(&peer.name);
-        if peer.is_secondary() {
-            if let Some(primary) = self.clients.get_mut(peer.primary_name()) {
-                primary
-                    .secondaries
-                    .retain(|secondary| !Arc::ptr_eq(secondary, peer));
-            }
+        if peer.is_secondary()
+            && let Some(primary) = self.clients.get_mut(peer.primary_name())
+        {
+            primary
+                .secondaries
+                .retain(|secondary| !Arc::ptr_eq(secondary, peer));
         }
         self.clients
             .remove(&peer.name)

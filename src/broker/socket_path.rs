@@ -52,10 +52,8 @@ impl Drop for BoundPath {
             .path
             .symlink_metadata()
             .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (self.device, self.inode));
-        if ours {
-            if let Err(e) = std::fs::remove_file(&self.path) {
-                log::warn!("cannot remove {}: {e}", self.path.display());
-            }
+        if ours && let Err(e) = std::fs::remove_file(&self.path) {
+            log::warn!("cannot remove {}: {e}", self.path.display());
         }
     }
 }

@@ -28,17 +28,17 @@ pub(super) enum FilterSet {
 /// Why filters were not taken. None of the frame takes effect.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FilterError {
-    TooManyLevels,
-    TooMany,
-    TooLarge,
+    Levels,
+    Count,
+    Bytes,
 }
 
 impl std::fmt::Display for FilterError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::TooManyLevels => write!(f, "a topic filter has more than {MAX_LEVELS} levels"),
-            Self::TooMany => write!(f, "more than {MAX_FILTERS} topic filters"),
-            Self::TooLarge => write!(
+            Self::Levels => write!(f, "a topic filter has more than {MAX_LEVELS} levels"),
+            Self::Count => write!(f, "more than {MAX_FILTERS} topic filters"),
+            Self::Bytes => write!(
                 f,
                 "the topic filters take more than {MAX_FILTER_BYTES} bytes"
             ),
@@ -112,17 +112,17 @@ impl Topics {
             let filter = normal(text);
             let levels = TOPIC.levels(filter).take(MAX_LEVELS + 1).count();
             if levels > MAX_LEVELS {
-                return Err(FilterError::TooManyLevels);
+                return Err(FilterError::Levels);
             }
             if !set.of(&mut own).contains(filter) {
                 count += 1;
                 charged += cost(filter, levels);
             }
             if count > MAX_FILTERS {
-                return Err(FilterError::TooMany);
+                return Err(FilterError::Count);
             }
             if charged > MAX_FILTER_BYTES {
-                return Err(FilterError::TooLarge);
+                return Err(FilterError::Bytes);
             }
         }
         let mut filters = self.filters.write();
@@ -134,7 +134,7 @@ impl Topics {
             let subscribers = filters
                 .trie(set)
                 .insert(filter)
-                .map_err(|_| FilterError::TooManyLevels)?;
+                .map_err(|_| FilterError::Levels)?;
             subscribers.push(peer.clone());
             own.charged += cost(filter, TOPIC.levels(filter).count());
             set.of(&mut own).insert(filter.into());
@@ -205,10 +205,10 @@ impl Topics {
     pub(super) fn receivers(&self, topic: &str) -> (u64, Receivers) {
         {
             let cache = self.cache.read();
-            if cache.generation == self.generation() {
-                if let Some(list) = cache.lists.get(topic) {
-                    return (cache.generation, list.clone());
-                }
+            if cache.generation == self.generation()
+                && let Some(list) = cache.lists.get(topic)
+            {
+                return (cache.generation, list.clone());
             }
         }
         let filters = self.filters.read();

@@ -57,6 +57,7 @@ impl Symbols {
     }
 
     /// Texts in use.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.entries.len()
     }

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{FilterTrie, MASK, NameTrie, Syntax, TOPIC, TooDeep};
+use super::trie::TooDeep;
+use super::{FilterTrie, MASK, NameTrie, Syntax, TOPIC};
 
 const MAX_LEVELS: usize = 4;
 

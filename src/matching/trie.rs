@@ -117,6 +117,7 @@ impl<V, K: Keys> Trie<V, K> {
     }
 
     /// The value of exactly this key: wildcards of the key match only themselves.
+    #[cfg(test)]
     pub fn get(&self, key: &str) -> Option<&V> {
         self.node(self.find(key)?).value.as_ref()
     }
@@ -159,6 +160,7 @@ impl<V, K: Keys> Trie<V, K> {
 
 impl<V, K> Trie<V, K> {
     /// Keys stored.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.len
     }
@@ -169,11 +171,13 @@ impl<V, K> Trie<V, K> {
     }
 
     /// Nodes in use, the root included: at least 1.
+    #[cfg(test)]
     pub fn node_count(&self) -> usize {
         self.nodes.len() - self.free.len()
     }
 
     /// Different texts of literal levels that are stored.
+    #[cfg(test)]
     pub fn level_text_count(&self) -> usize {
         self.symbols.len()
     }

@@ -1,7 +1,6 @@
 //! UNIX and TCP streams behind one type.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -100,13 +99,5 @@ impl WriteHalf {
             }
         }
         Ok(())
-    }
-
-    /// The address of a TCP peer.
-    pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Unix(_) => None,
-            Self::Tcp(half) => half.peer_addr().ok(),
-        }
     }
 }

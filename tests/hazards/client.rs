@@ -189,7 +189,7 @@ async fn b18_calls_end_without_a_reply() {
     let rpc = RpcClient::new0(connect(&fake, SHORT).await);
     let params = b"".as_slice().into();
     let error = ends(rpc.call("x", "method", params, QoS::Processed)).await;
-    assert_eq!(error.err().expect("no reply").code(), -32_000 - 0x78);
+    assert_eq!(error.expect_err("no reply").code(), -32_000 - 0x78);
     drop(rpc);
     script.join().expect("the script");
 }

@@ -55,12 +55,12 @@ fn ops_01_02_03_publish_subscribe_unsubscribe() {
         let (mut a, mut b, mut c) = (bus.client("a"), bus.client("b"), bus.client("c"));
         b.send_raw(b"\x01\0\0\0\x42\x03\0\0\0t/x");
         b.expect_bytes(b"\xFE\x01\0\0\0\x01");
-        a.send_raw(b"\0\0\0\0\x01\x07\0\0\0t/x\0123");
-        b.expect_bytes(b"\x01\x09\0\0\0\0a\0t/x\0123");
+        a.send_raw(b"\0\0\0\0\x01\x07\0\0\0t/x\x00123");
+        b.expect_bytes(b"\x01\x09\0\0\0\0a\0t/x\x00123");
         c.expect_nothing_from(&mut a);
         b.send_raw(b"\x02\0\0\0\x43\x03\0\0\0t/x");
         b.expect_bytes(b"\xFE\x02\0\0\0\x01");
-        a.send_raw(b"\0\0\0\0\x01\x07\0\0\0t/x\0456");
+        a.send_raw(b"\0\0\0\0\x01\x07\0\0\0t/x\x00456");
         b.expect_nothing_from(&mut a);
         a.expect_silence();
     });

@@ -1,0 +1,175 @@
+//! The stages of the benchmark: what one worker does in each.
+
+use elbus::client::AsyncClient;
+use elbus::rpc::Rpc;
+use elbus::{Error, FrameKind, OpConfirm, QoS};
+use tokio::sync::Semaphore;
+
+use super::measure::Meter;
+use super::worker::{WINDOW, Worker};
+use crate::failure::Failure;
+
+/// The broker's own client. It drops notifications, and returns what it is sent by this method.
+const BROKER: &str = ".broker";
+const ECHO_METHOD: &str = "benchmark.test";
+
+/// A kind of operation.
+#[derive(Debug, Clone, Copy)]
+pub enum Stage {
+    Send(QoS),
+    SendReceive(QoS),
+    Call,
+    CallHandle,
+    Call0,
+}
+
+impl Stage {
+    /// All stages, in the order in which they run.
+    pub const ALL: [Self; 7] = [
+        Self::Send(QoS::No),
+        Self::Send(QoS::Processed),
+        Self::SendReceive(QoS::No),
+        Self::SendReceive(QoS::Processed),
+        Self::Call,
+        Self::CallHandle,
+        Self::Call0,
+    ];
+
+    /// The name in the results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Send(qos) if qos.needs_ack() => "send.qos.processed",
+            Self::Send(_) => "send.qos.no",
+            Self::SendReceive(qos) if qos.needs_ack() => "send+recv.qos.processed",
+            Self::SendReceive(_) => "send+recv.qos.no",
+            Self::Call => "rpc.call",
+            Self::CallHandle => "rpc.call+handle",
+            Self::Call0 => "rpc.call0",
+        }
+    }
+
+    /// Does `count` operations and returns when all of them have had their effect.
+    pub async fn run(self, worker: &mut Worker, count: u64, meter: &Meter) -> Result<(), Failure> {
+        match self {
+            Self::Send(qos) => send(worker, count, qos, meter)
+                .await
+                .map_err(|e| self.failed(e)),
+            Self::SendReceive(qos) => send_receive(worker, count, qos, meter)
+                .await
+                .map_err(|e| self.failed(e)),
+            Self::Call => call(worker, BROKER, count, meter).await,
+            Self::CallHandle => call(worker, &worker.rpc_name, count, meter).await,
+            Self::Call0 => call0(worker, count, meter)
+                .await
+                .map_err(|e| self.failed(e)),
+        }
+    }
+
+    fn failed(self, error: Error) -> Failure {
+        Failure::Bus(format!("{} failed", self.name()), error)
+    }
+}
+
+async fn confirmed(operation: Result<OpConfirm, Error>) -> Result<(), Error> {
+    match operation? {
+        Some(confirmation) => confirmation.await?,
+        None => Ok(()),
+    }
+}
+
+async fn send(worker: &mut Worker, count: u64, qos: QoS, meter: &Meter) -> Result<(), Error> {
+    let payload = &*worker.payload;
+    for _ in 0..count {
+        confirmed(worker.client.send(BROKER, payload.into(), qos).await).await?;
+        meter.count();
+    }
+    // Frames without acks may still be on their way; this one arrives behind them.
+    confirmed(
+        worker
+            .client
+            .send(BROKER, payload.into(), QoS::Processed)
+            .await,
+    )
+    .await
+}
+
+async fn send_receive(
+    worker: &mut Worker,
+    count: u64,
+    qos: QoS,
+    meter: &Meter,
+) -> Result<(), Error> {
+    let window = Semaphore::new(WINDOW as usize);
+    let own_name = worker.client.get_name().to_owned();
+    let Worker {
+        client,
+        frames,
+        payload,
+        ..
+    } = worker;
+    let send = async {
+        for _ in 0..count {
+            // Never closed, so this waits for room and nothing else.
+            if let Ok(room) = window.acquire().await {
+                room.forget();
+            }
+            confirmed(client.send(&own_name, (&**payload).into(), qos).await).await?;
+        }
+        Ok(())
+    };
+    let receive = async {
+        let mut received = 0;
+        while received < count {
+            let frame = frames.recv().await.map_err(|_| Error::eof())?;
+            // The broker's announcements arrive here too.
+            if frame.kind() == FrameKind::Message {
+                received += 1;
+                window.add_permits(1);
+                meter.count();
+            }
+        }
+        Ok(())
+    };
+    tokio::try_join!(send, receive).map(|_| ())
+}
+
+async fn call(worker: &Worker, target: &str, count: u64, meter: &Meter) -> Result<(), Failure> {
+    let payload = &*worker.payload;
+    for _ in 0..count {
+        let call = worker
+            .rpc
+            .call(target, ECHO_METHOD, payload.into(), QoS::Processed);
+        let reply = call.await.map_err(Failure::Rpc)?;
+        if reply.payload().len() != payload.len() {
+            return Err(Failure::Local(format!(
+                "{target} returned something else than was sent"
+            )));
+        }
+        meter.count();
+    }
+    Ok(())
+}
+
+async fn call0(worker: &Worker, count: u64, meter: &Meter) -> Result<(), Error> {
+    let Worker {
+        rpc,
+        rpc_name,
+        window,
+        payload,
+        ..
+    } = worker;
+    for _ in 0..count {
+        if let Ok(room) = window.acquire().await {
+            room.forget();
+        }
+        confirmed(
+            rpc.call0(rpc_name, ECHO_METHOD, (&**payload).into(), QoS::Processed)
+                .await,
+        )
+        .await?;
+        meter.count();
+    }
+    // All room is back when all calls have been handled.
+    let _ = window.acquire_many(WINDOW).await;
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! `elbus BUS benchmark`: that it runs and tells its results; never how fast it is.
+
+use crate::common::Broker;
+use crate::program::{Running, command, elbus};
+
+const STAGES: [&str; 7] = [
+    "send.qos.no",
+    "send.qos.processed",
+    "send+recv.qos.no",
+    "send+recv.qos.processed",
+    "rpc.call",
+    "rpc.call+handle",
+    "rpc.call0",
+];
+
+#[test]
+fn every_stage_has_a_row() {
+    let broker = Broker::start(&[]);
+    let table = elbus(&broker, &["benchmark", "-i", "100"]).success();
+    let rows = table
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let mut rows = rows.collect::<Vec<_>>().into_iter();
+    assert_eq!(
+        rows.next().expect("titles"),
+        ["stage", "iterations", "ops/s"]
+    );
+    let results: Vec<_> = rows.skip(1).collect();
+    assert_eq!(results.iter().map(|row| row[0]).collect::<Vec<_>>(), STAGES);
+    assert!(
+        results
+            .iter()
+            .all(|row| row[1] == "100" && row[2].parse::<u64>().is_ok()),
+        "{table}"
+    );
+}
+
+#[test]
+fn workers_share_the_iterations() {
+    let broker = Broker::start(&[]);
+    // Fewer operations than workers, and payloads larger than a buffer.
+    for args in [
+        ["-w", "3", "-i", "2"],
+        ["--payload-size", "20000", "-i", "700"],
+    ] {
+        let results = elbus(&broker, &[&["benchmark", "--json"][..], &args].concat()).json();
+        let results = results.as_array().expect("an array");
+        let stages: Vec<_> = results.iter().map(|result| &result["stage"]).collect();
+        assert_eq!(stages, STAGES);
+        assert!(
+            results
+                .iter()
+                .all(|result| result["operations_per_second"].is_f64())
+        );
+    }
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_status_1() {
+    let outcome = Running::start(&mut command("/nonexistent/bus.sock", &["benchmark"])).finish();
+    assert!(
+        outcome
+            .failure(1)
+            .starts_with("elbus: cannot connect to /nonexistent/bus.sock")
+    );
+}

@@ -1,0 +1,16 @@
+//! The program `elbus`, driven like a shell does it, against a broker process: what it prints, where
+//! it prints it, and how it ends.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod program;
+
+mod benchmark;
+mod broker;
+mod listen;
+mod rpc;
+mod rpc_listen;
+mod send;
+mod streams;
+mod usage;
