@@ -3,6 +3,9 @@
 //! Three things go on side by side in one task: reading, writing what the socket did not take at
 //! once, and listening for a reason to end. None of them holds up the others, so a client that
 //! waits for room in somebody's queue still gets its own frames.
+//!
+//! What is needed only now and then is boxed: a device may have a thousand connections, and what a
+//! session may ever wait for would otherwise be part of each of them.
 
 use std::io;
 use std::pin::pin;
@@ -14,7 +17,7 @@ use super::config::Overflow;
 use super::hub::Hub;
 use super::peer::{Inbox, Peer, Reason};
 use super::router::{Held, Routed, Router};
-use super::topics::FilterSet;
+use super::topics::{FilterError, FilterSet};
 use crate::QoS;
 use crate::borrow::Cow;
 use crate::limits::{DELIVERIES_PER_TURN, LINGER};
@@ -81,13 +84,9 @@ pub(super) async fn serve(
     let ending = tokio::select! {
         biased;
         reason = peer.told_to_end() => Ending::Told(reason),
-        written = outbox.drain(stall_limit) => match written {
-            Ok(()) => Ending::Io(io::ErrorKind::BrokenPipe.into()),
-            Err(e) if e.kind() == io::ErrorKind::TimedOut => {
-                hub.expel_slow(&peer);
-                Ending::Told(Reason::SlowConsumer)
-            }
-            Err(e) => Ending::Io(e),
+        () = stalled(outbox, stall_limit) => {
+            hub.expel_slow(&peer);
+            Ending::Told(Reason::SlowConsumer)
         },
         ending = session.receive(outbox) => ending,
     };
@@ -99,9 +98,23 @@ pub(super) async fn serve(
     if !matches!(ending, Ending::Io(_) | Ending::Told(Reason::SlowConsumer)) {
         let limit = timeout.min(LINGER);
         // What the client does not take by then, it does not want.
-        let _ = tokio::time::timeout(limit, outbox.finish(Some(limit))).await;
+        let last_words = outbox.finish(Some(limit));
+        let _ = Box::pin(tokio::time::timeout(limit, last_words)).await;
     }
     outbox.close();
+}
+
+/// Writes what the socket does not take at once. Ends when it takes nothing for too long, but not
+/// when it fails: a client that has gone may have sent something before, and reading ends by itself
+/// when all of that is carried out.
+async fn stalled(outbox: &Outbox, limit: Option<Duration>) {
+    match outbox.drain(limit).await {
+        Err(e) if e.kind() == io::ErrorKind::TimedOut => {}
+        Ok(()) | Err(_) => {
+            outbox.close();
+            std::future::pending().await
+        }
+    }
 }
 
 impl Session {
@@ -126,13 +139,13 @@ impl Session {
             match obstacle {
                 None => {}
                 Some(Obstacle::Held(held, wanted)) => {
-                    let code = self.router.wait(held).await;
+                    let code = Box::pin(self.router.wait(held)).await;
                     if let Some((op_id, qos)) = wanted {
                         self.router.acknowledge(&delivery::ack(op_id, code), qos);
                         self.router.settle();
                     }
                 }
-                Some(Obstacle::OwnAcks) => wait_for_ack_room(outbox).await,
+                Some(Obstacle::OwnAcks) => Box::pin(wait_for_ack_room(outbox)).await,
                 Some(Obstacle::Turn) => tokio::task::yield_now().await,
                 Some(Obstacle::Malformed(e)) => return Ending::Malformed(e),
             }
@@ -278,21 +291,23 @@ impl Batch<'_> {
     }
 
     fn add(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
-        match self.router.hub.topics.add(self.peer, set, filters.iter()) {
+        let topics = &self.router.hub.topics;
+        self.code_of(topics.add(self.peer, set, filters.iter()))
+    }
+
+    fn remove(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
+        let topics = &self.router.hub.topics;
+        self.code_of(topics.remove(self.peer, set, filters.iter()))
+    }
+
+    fn code_of(&self, result: Result<(), FilterError>) -> u8 {
+        match result {
             Ok(()) => RESPONSE_OK,
             Err(e) => {
                 log::warn!("client {:?}: request refused: {e}", self.peer.name);
                 ERR_DATA
             }
         }
-    }
-
-    fn remove(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
-        self.router
-            .hub
-            .topics
-            .remove(self.peer, set, filters.iter());
-        RESPONSE_OK
     }
 
     fn refresh_access(&self) {
@@ -309,7 +324,7 @@ pub(super) fn refresh_access(hub: &Hub, peer: &Arc<Peer>) {
             filter == super::BROKER_WARN_TOPIC
                 || access.allows(|rights| rights.may_subscribe_to(filter))
         }),
-        Refreshed::Revoked => hub.expel(peer, Reason::Access),
+        Refreshed::Revoked => drop(hub.expel(peer, Reason::Access)),
     }
 }
 
