@@ -13,7 +13,8 @@ const ARGS: &[&str] = &["-t", "1", "--queue-size", "16"];
 fn register_while(bus: &Bus, trouble: thread::ScopedJoinHandle<'_, ()>) {
     let mut count = 0;
     while !trouble.is_finished() || count < 100 {
-        bus.client(&format!("newcomer.{count}")).expect_silence();
+        bus.quiet_client(&format!("newcomer.{count}"))
+            .expect_silence();
         count += 1;
     }
     trouble.join().expect("the trouble maker");
@@ -29,7 +30,7 @@ fn b03_a_stalled_subscriber_of_announcements_stops_nobody() {
         for i in 0..4_000 {
             drop(bus.client(&format!("{long}{i}")));
         }
-        let mut next = bus.client("next");
+        let mut next = bus.quiet_client("next");
         assert_eq!(next.call_broker("test", b""), b"\x81\xA2ok\xC3");
     });
 }
@@ -51,7 +52,7 @@ fn b03_a_caller_that_does_not_read_replies_stops_nobody() {
             });
             register_while(bus, trouble);
         });
-        let mut next = bus.client("next");
+        let mut next = bus.quiet_client("next");
         assert_eq!(next.call_broker("test", b""), b"\x81\xA2ok\xC3");
     });
 }
@@ -80,7 +81,7 @@ fn b03_a_fifo_command_to_a_stalled_client_stops_nobody() {
             });
             register_while(&bus, trouble);
         });
-        let mut next = bus.client("next");
+        let mut next = bus.quiet_client("next");
         next.request(&subscribe(1, PROCESSED, &["t"]), 1);
         std::fs::write(&fifo, "=t end\n").expect("a line");
         next.expect_bytes(&got_publication(0, ".broker", "t", b"end"));

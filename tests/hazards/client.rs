@@ -6,9 +6,9 @@ use crate::common::*;
 use elbus::client::AsyncClient;
 use elbus::ipc::{Client, Config};
 use elbus::rpc::{Rpc, RpcClient};
-use elbus::{ErrorKind, QoS};
+use elbus::{ErrorKind as Kind, QoS};
 use std::future::Future;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::mpsc;
 use std::thread;
@@ -57,10 +57,14 @@ impl Peer {
         self.try_hear(n).expect("something from the client")
     }
 
-    /// `None` if the connection ends before.
+    /// `None` if the connection ends before. A client that neither speaks nor closes is a failure.
     fn try_hear(&mut self, n: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; n];
-        self.0.read_exact(&mut bytes).ok().map(|()| bytes)
+        match self.0.read_exact(&mut bytes) {
+            Ok(()) => Some(bytes),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("the client is stuck"),
+            Err(_) => None,
+        }
     }
 
     /// The first steps of the handshake, as many as asked for.
@@ -125,7 +129,7 @@ async fn b18_connecting_has_a_timeout() {
             .await
             .err()
             .expect("an error");
-        assert_eq!(error.kind(), ErrorKind::Timeout, "after {steps} steps");
+        assert_eq!(error.kind(), Kind::Timeout, "after {steps} steps");
         script.join().expect("the script");
     }
 }
@@ -153,7 +157,7 @@ async fn b18_confirmations_end_without_an_answer() {
     let sent = ends(client.publish("t", b"hi".as_slice().into(), QoS::Processed)).await;
     let confirmation = sent.expect("sent").expect("a confirmation");
     let outcome = ends(confirmation).await.expect("an outcome");
-    assert_eq!(outcome.expect_err("no answer").kind(), ErrorKind::Timeout);
+    assert_eq!(outcome.expect_err("no answer").kind(), Kind::Timeout);
     drop(client);
     script.join().expect("the script");
 }
@@ -310,15 +314,15 @@ async fn o05_cancelled_sends_do_not_tear_frames() {
 #[tokio::test(flavor = "multi_thread")]
 async fn b18_every_code_of_an_ack_has_its_kind() {
     let kinds = [
-        (0x71, ErrorKind::NotRegistered),
-        (0x72, ErrorKind::Data),
-        (0x73, ErrorKind::Io),
-        (0x74, ErrorKind::Other),
-        (0x75, ErrorKind::NotSupported),
-        (0x76, ErrorKind::Busy),
-        (0x77, ErrorKind::NotDelivered),
-        (0x78, ErrorKind::Timeout),
-        (0x79, ErrorKind::Access),
+        (0x71, Kind::NotRegistered),
+        (0x72, Kind::Data),
+        (0x73, Kind::Io),
+        (0x74, Kind::Other),
+        (0x75, Kind::NotSupported),
+        (0x76, Kind::Busy),
+        (0x77, Kind::NotDelivered),
+        (0x78, Kind::Timeout),
+        (0x79, Kind::Access),
     ];
     let fake = Fake::new();
     let script = fake.next(move |peer| {

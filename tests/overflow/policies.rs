@@ -132,6 +132,18 @@ fn drop_broadcasts() {
     copies_are_dropped(Kind::Broadcast);
 }
 
+/// The connection of the receiver ends at once, also when its sender still remembers it and says
+/// nothing more.
+#[test]
+fn the_end_of_a_cut_receiver_needs_no_further_traffic() {
+    for policy in [Policy::Backpressure, Policy::Disconnect] {
+        on_both_transports(policy, |scene| {
+            scene.fill_up();
+            assert!(!scene.stalled.drain().is_empty());
+        });
+    }
+}
+
 /// A frame that nobody asked to be told about disappears without a word, whatever the policy.
 #[test]
 fn without_an_ack_the_sender_hears_nothing() {
