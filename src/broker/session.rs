@@ -287,17 +287,23 @@ impl Batch<'_> {
         let Some(access) = &self.peer.access else {
             return self.add(FilterSet::Subscriptions, filters);
         };
-        let rights = access.current();
-        // Those beyond the bound are refused anyway.
-        let mut asked = filters.iter().take(MAX_FILTERS);
-        if let Some(filter) = asked.find(|filter| !rights.may_subscribe_to(filter)) {
-            log::debug!(
-                "client {:?}: may not subscribe to {filter:?}",
-                self.peer.name
-            );
-            return ERR_ACCESS;
+        // Beyond the bound the frame is refused as a whole, before each filter costs a look at each
+        // rule.
+        if filters.iter().nth(MAX_FILTERS).is_some() {
+            return self.code_of(Err(FilterError::Count));
         }
-        let code = self.add(FilterSet::Subscriptions, filters);
+        let rights = access.current();
+        let permitted = |filter: &&str| rights.may_subscribe_to(filter);
+        let denied = filters.iter().find(|filter| !permitted(filter));
+        let topics = &self.router.hub.topics;
+        let permitted = filters.iter().filter(permitted);
+        let added = topics.add(self.peer, FilterSet::Subscriptions, permitted);
+        let mut code = self.code_of(added);
+        if let Some(filter) = denied {
+            let name = &self.peer.name;
+            log::debug!("client {name:?}: may not subscribe to {filter:?}");
+            code = ERR_ACCESS;
+        }
         // A refresh on another thread may have looked through the subscriptions before these were
         // among them.
         if !Arc::ptr_eq(&rights, &access.current()) {
