@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::access::Refreshed;
+use super::access::{LiveAccess, Refreshed};
 use super::config::Overflow;
 use super::hub::Hub;
 use super::peer::{Inbox, Peer, Reason};
@@ -262,19 +262,25 @@ impl Batch<'_> {
     }
 
     fn subscribe(&self, filters: Filters<'_>) -> u8 {
-        if let Some(access) = &self.peer.access {
-            let mut denied = filters
-                .iter()
-                .filter(|filter| !access.allows(|rights| rights.may_subscribe_to(filter)));
-            if let Some(filter) = denied.next() {
-                log::debug!(
-                    "client {:?}: may not subscribe to {filter:?}",
-                    self.peer.name
-                );
-                return ERR_ACCESS;
-            }
+        let Some(access) = &self.peer.access else {
+            return self.add(FilterSet::Subscriptions, filters);
+        };
+        let denied = |filter: &&str| !access.allows(|rights| rights.may_subscribe_to(filter));
+        if let Some(filter) = filters.iter().find(denied) {
+            log::debug!(
+                "client {:?}: may not subscribe to {filter:?}",
+                self.peer.name
+            );
+            return ERR_ACCESS;
         }
-        self.add(FilterSet::Subscriptions, filters)
+        let code = self.add(FilterSet::Subscriptions, filters);
+        // Another thread may have taken the right away in the meantime, and have looked for
+        // subscriptions to end before there were these.
+        if filters.iter().any(|filter| denied(&filter)) {
+            revoke_subscriptions(&self.router.hub, self.peer, access);
+            return ERR_ACCESS;
+        }
+        code
     }
 
     fn add(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
@@ -305,12 +311,17 @@ pub(super) fn refresh_access(hub: &Hub, peer: &Arc<Peer>) {
     let Some(access) = &peer.access else { return };
     match access.refresh() {
         Refreshed::Unchanged => {}
-        Refreshed::Changed => hub.topics.revoke(peer, |filter| {
-            filter == super::BROKER_WARN_TOPIC
-                || access.allows(|rights| rights.may_subscribe_to(filter))
-        }),
+        Refreshed::Changed => revoke_subscriptions(hub, peer, access),
         Refreshed::Revoked => hub.expel(peer, Reason::Access),
     }
+}
+
+/// Ends the subscriptions that the client would not be allowed now.
+fn revoke_subscriptions(hub: &Hub, peer: &Arc<Peer>, access: &LiveAccess) {
+    hub.topics.revoke(peer, |filter| {
+        filter == super::BROKER_WARN_TOPIC
+            || access.allows(|rights| rights.may_subscribe_to(filter))
+    });
 }
 
 fn log_ending(peer: &Peer, ending: &Ending) {
