@@ -275,4 +275,9 @@ impl LiveAccess {
     pub(super) fn allows(&self, check: impl FnOnce(&Rights) -> bool) -> bool {
         check(&self.current.lock())
     }
+
+    /// The rights as they were at the last refresh.
+    pub(super) fn current(&self) -> Arc<Rights> {
+        self.current.lock().clone()
+    }
 }

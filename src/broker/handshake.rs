@@ -94,8 +94,10 @@ pub(super) async fn perform(
         hub.unregister(&peer, false);
         let why = format!("client {:?}: {e}", peer.name);
         let refusal = Refusal::Answered(e.kind() as u8, why);
-        if let Some(Inbox::Socket { outbox, .. }) = Arc::into_inner(peer).map(|peer| peer.inbox) {
-            refuse(refusal, input, outbox.into_socket(), &from).await;
+        if let Some(Inbox::Socket { outbox, .. }) = Arc::into_inner(peer).map(|peer| peer.inbox)
+            && let Some(output) = outbox.into_socket()
+        {
+            refuse(refusal, input, output, &from).await;
         }
         return None;
     }

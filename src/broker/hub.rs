@@ -96,11 +96,11 @@ impl Hub {
     }
 
     /// Unregisters this very client, whoever may have its name by now, and ends its secondaries.
-    /// Does nothing the second time. `announced` is false for clients of this process that are
+    /// Does nothing, and returns false, the second time. `announced` is false for clients of this process that are
     /// merely dropped.
-    pub(super) fn unregister(&self, peer: &Arc<Peer>, announced: bool) {
+    pub(super) fn unregister(&self, peer: &Arc<Peer>, announced: bool) -> bool {
         if !peer.retire() {
-            return;
+            return false;
         }
         let secondaries = self.registry.write().remove(peer);
         self.topics.forget(peer);
@@ -119,10 +119,15 @@ impl Hub {
         }
         #[cfg(not(feature = "rpc"))]
         let _ = announced;
+        true
     }
 
-    /// Unregisters a client and ends its connection: nothing more is queued for it.
-    pub(super) fn expel(&self, peer: &Arc<Peer>, reason: Reason) {
+    /// Unregisters a client and ends its connection: nothing more is queued for it. False if it was
+    /// gone already.
+    pub(super) fn expel(&self, peer: &Arc<Peer>, reason: Reason) -> bool {
+        // First, so that it is this call, and not the end of the session that follows from it, which
+        // finds the client registered.
+        let first = self.unregister(peer, true);
         peer.tell_to_end(reason);
         match &peer.inbox {
             Inbox::Socket { outbox, .. } => {
@@ -136,16 +141,15 @@ impl Hub {
             #[cfg(feature = "rpc")]
             Inbox::Core => {}
         }
-        self.unregister(peer, true);
+        first
     }
 
     /// Expels a client that made no room, and says so.
     pub(super) fn expel_slow(&self, peer: &Arc<Peer>) {
-        if !peer.is_alive() {
+        if !self.expel(peer, Reason::SlowConsumer) {
             return;
         }
         log::warn!("client {:?}: {}", peer.name, Reason::SlowConsumer.as_str());
-        self.expel(peer, Reason::SlowConsumer);
         #[cfg(feature = "rpc")]
         self.announce(&super::announce::BrokerEvent::slow(&peer.name));
     }

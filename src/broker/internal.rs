@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::hub::Hub;
 use super::peer::{Channel, Inbox, Kind, Origin, Peer};
 use super::router::{Routed, Router};
-use super::topics::{FilterError, FilterSet};
+use super::topics::FilterSet;
 use crate::borrow::Cow;
 use crate::client::AsyncClient;
 use crate::protocol::names::check_name;
@@ -124,12 +124,10 @@ impl Client {
         let Router { hub, source, .. } = &self.router;
         let filters = topics.iter().copied();
         match change {
-            FilterChange::Add => hub
-                .topics
-                .add(source, set, filters)
-                .map_err(|e: FilterError| Error::data(e))?,
+            FilterChange::Add => hub.topics.add(source, set, filters),
             FilterChange::Remove => hub.topics.remove(source, set, filters),
         }
+        .map_err(Error::data)?;
         Ok(confirmed(qos))
     }
 }

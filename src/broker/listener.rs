@@ -4,21 +4,48 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::config::ServerConfig;
 use super::hub::Hub;
-use super::peer::{Inbox, Kind, Origin, Peer};
+use super::peer::{Inbox, Kind, Origin, Peer, Reason};
+use super::ticker::Ticker;
 use super::{handshake, session};
 use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN, MAX_HANDSHAKES};
 use crate::protocol::delivery::PING;
 use crate::transport::socket::Socket;
 
-/// Proof that a task of the broker is alive: the broker's end waits until all are dropped.
-pub(super) type Alive = mpsc::Sender<std::convert::Infallible>;
+/// What ties connections to their broker, and the broker to its connections.
+#[derive(Clone)]
+pub(super) struct Tether {
+    /// The broker's end waits until all are dropped.
+    _alive: mpsc::Sender<std::convert::Infallible>,
+    /// Nothing is ever sent: the sender's end is the broker's.
+    running: watch::Receiver<()>,
+}
+
+impl Tether {
+    /// Comes with what ends the connections when dropped, and what tells that all have ended.
+    pub(super) fn new() -> (
+        Self,
+        watch::Sender<()>,
+        mpsc::Receiver<std::convert::Infallible>,
+    ) {
+        let (_alive, ended) = mpsc::channel(1);
+        let (sender, running) = watch::channel(());
+        (Self { _alive, running }, sender, ended)
+    }
+
+    fn has_stopped(&self) -> bool {
+        self.running.has_changed().is_err()
+    }
+
+    async fn stopped(&mut self) {
+        while self.running.changed().await.is_ok() {}
+    }
+}
 
 /// What the connections of one listener have in common.
 pub(super) struct Listener {
@@ -28,17 +55,17 @@ pub(super) struct Listener {
     /// Connected clients. While there is none, nothing needs keeping alive.
     clients: AtomicUsize,
     arrived: Notify,
-    alive: Alive,
+    tether: Tether,
 }
 
 impl Listener {
-    pub(super) fn new(config: ServerConfig, port: &str, alive: Alive) -> Arc<Self> {
+    pub(super) fn new(config: ServerConfig, port: &str, tether: Tether) -> Arc<Self> {
         Arc::new(Self {
             config,
             port: port.into(),
             clients: AtomicUsize::new(0),
             arrived: Notify::new(),
-            alive,
+            tether,
         })
     }
 }
@@ -143,16 +170,24 @@ async fn connection(
     socket: Socket,
     permit: OwnedSemaphorePermit,
 ) {
-    let _alive = listener.alive.clone();
+    let mut tether = listener.tether.clone();
     if let Err(e) = socket.tune() {
         log::debug!("{}: connection lost: {e}", listener.port);
         return;
     }
     let (origin, address) = origin(&socket, listener.port.clone());
     // Boxed: the space it needs is given back before the session starts.
-    let shaken = Box::pin(handshake::perform(&hub, &listener, socket, origin, address)).await;
+    let handshake = Box::pin(handshake::perform(&hub, &listener, socket, origin, address));
+    let shaken = tokio::select! {
+        shaken = handshake => shaken,
+        () = tether.stopped() => None,
+    };
     drop(permit);
     let Some((peer, input)) = shaken else { return };
+    if tether.has_stopped() {
+        // The broker may have told its clients to end before it knew this one.
+        peer.tell_to_end(Reason::Shutdown);
+    }
     if listener.clients.fetch_add(1, Ordering::Relaxed) == 0 {
         listener.arrived.notify_one();
     }
@@ -188,13 +223,18 @@ fn origin(socket: &Socket, port: Arc<str>) -> (Origin, Option<IpAddr>) {
 
 /// Twice per timeout: pings the clients of this listener that got nothing since the last time, and
 /// looks at their rights. One wake-up serves all of them; without clients there is none.
-pub(super) async fn keep_alive(hub: Arc<Hub>, listener: Arc<Listener>) {
-    let pause = (listener.config.timeout / 2).max(Duration::from_millis(1));
+pub(super) async fn keep_alive(
+    hub: Arc<Hub>,
+    listener: Arc<Listener>,
+    ticker: Ticker,
+) -> io::Result<()> {
     loop {
         if listener.clients.load(Ordering::Relaxed) == 0 {
+            ticker.stop()?;
             listener.arrived.notified().await;
+            ticker.start()?;
         }
-        tokio::time::sleep(pause).await;
+        ticker.tick().await?;
         for (peer, _) in hub.peers() {
             if is_of(&peer, &listener) {
                 session::refresh_access(&hub, &peer);

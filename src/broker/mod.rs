@@ -47,6 +47,7 @@ mod registry;
 mod router;
 mod session;
 mod socket_path;
+mod ticker;
 mod topics;
 
 use std::path::Path;
@@ -54,7 +55,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub use access::{AaaMap, ClientAaa, IpNetwork};
@@ -66,9 +67,10 @@ pub use internal::Client;
 use crate::Error;
 use crate::common::{BrokerInfo, BrokerStats};
 use hub::Hub;
-use listener::{Acceptor, Alive, Listener};
+use listener::{Acceptor, Listener, Tether};
 use peer::{Inbox, Reason};
 use socket_path::BoundPath;
+use ticker::Ticker;
 
 /// Frames that may wait for a client, unless configured.
 pub const DEFAULT_QUEUE_SIZE: usize = crate::DEFAULT_QUEUE_SIZE;
@@ -82,13 +84,19 @@ pub const BROKER_INFO_TOPIC: &str = ".broker/info";
 /// The topic of warnings, to which every external client is subscribed from the start.
 pub const BROKER_WARN_TOPIC: &str = ".broker/warn";
 
+/// Keep-alive is not checked more often than this, however short the timeout.
+const SHORTEST_TICK: Duration = Duration::from_millis(1);
+
 /// A message broker. Dropping it ends its listeners and all connections.
 pub struct Broker {
     hub: Arc<Hub>,
     tasks: Vec<JoinHandle<()>>,
     bound: Vec<BoundPath>,
-    alive: Alive,
-    ended: tokio::sync::Mutex<mpsc::Receiver<std::convert::Infallible>>,
+    /// For the connections of the listeners started from now on.
+    tether: Tether,
+    /// Dropped to stop those connections.
+    running: watch::Sender<()>,
+    ended: mpsc::Receiver<std::convert::Infallible>,
     #[cfg(feature = "rpc")]
     core_rpc_client: Arc<tokio::sync::Mutex<Option<crate::rpc::RpcClient>>>,
 }
@@ -107,13 +115,14 @@ impl Broker {
 
     /// A broker with other bounds or runtimes than the defaults.
     pub fn with_options(options: BrokerOptions) -> Self {
-        let (alive, ended) = mpsc::channel(1);
+        let (tether, running, ended) = Tether::new();
         Self {
             hub: Arc::new(Hub::new(options)),
             tasks: Vec::new(),
             bound: Vec::new(),
-            alive,
-            ended: tokio::sync::Mutex::new(ended),
+            tether,
+            running,
+            ended,
             #[cfg(feature = "rpc")]
             core_rpc_client: Arc::default(),
         }
@@ -220,8 +229,7 @@ impl Broker {
         let (mode, group) = (config.socket_mode, config.socket_group);
         let (socket, bound) = socket_path::listen_at(Path::new(path), mode, group).await?;
         self.bound.push(bound);
-        self.listen(path, Acceptor::Unix(socket), config);
-        Ok(())
+        self.listen(path, Acceptor::Unix(socket), config)
     }
 
     /// Listens on a TCP address, `HOST:PORT`.
@@ -237,19 +245,27 @@ impl Broker {
         let socket = TcpListener::bind(addr)
             .await
             .map_err(|e| Error::io(format_args!("cannot bind {addr}: {e}")))?;
-        self.listen(addr, Acceptor::Tcp(socket), config);
-        Ok(())
+        self.listen(addr, Acceptor::Tcp(socket), config)
     }
 
-    fn listen(&mut self, address: &str, acceptor: Acceptor, config: ServerConfig) {
-        let listener = Listener::new(config, address, self.alive.clone());
+    fn listen(
+        &mut self,
+        address: &str,
+        acceptor: Acceptor,
+        config: ServerConfig,
+    ) -> Result<(), Error> {
+        let ticker = Ticker::new((config.timeout / 2).max(SHORTEST_TICK)).map_err(Error::io)?;
+        let listener = Listener::new(config, address, self.tether.clone());
         let hub = &self.hub;
-        self.tasks.push(tokio::spawn(listener::keep_alive(
-            hub.clone(),
-            listener.clone(),
-        )));
+        let keep_alive = listener::keep_alive(hub.clone(), listener.clone(), ticker);
+        self.tasks.push(tokio::spawn(async move {
+            if let Err(e) = keep_alive.await {
+                log::error!("clients are no longer kept alive: {e}");
+            }
+        }));
         self.tasks
             .push(tokio::spawn(listener::run(hub.clone(), listener, acceptor)));
+        Ok(())
     }
 
     /// Reads commands from a fifo, one per line (protocol, section 10.1). They are carried out in
@@ -288,24 +304,26 @@ impl Broker {
     /// Stops: no more connections, every client gets what waits for it, for at most `limit`, then
     /// all connections are closed and sockets and fifos removed. Announces nothing by itself.
     pub async fn shutdown(&mut self, limit: Duration) {
-        self.close();
+        // The end is proved: it has come when the last task has dropped its tether.
+        let mut ended = self.close();
         self.bound.clear();
-        // The end is proved: it has come when the last task has dropped its handle.
-        let (alive, ended) = mpsc::channel(1);
-        drop(std::mem::replace(&mut self.alive, alive));
-        let mut ended = std::mem::replace(&mut *self.ended.lock().await, ended);
         if tokio::time::timeout(limit, ended.recv()).await.is_err() {
             log::warn!("some clients did not take what waited for them in time");
         }
     }
 
-    fn close(&mut self) {
+    /// Ends all connections and whatever may become one. What is returned tells when all have ended.
+    fn close(&mut self) -> mpsc::Receiver<std::convert::Infallible> {
+        let ended;
+        // Before the clients are told: who registers after that finds the tether cut.
+        (self.tether, self.running, ended) = Tether::new();
         self.tasks.drain(..).for_each(|task| task.abort());
         for (peer, _) in self.hub.peers() {
             if matches!(peer.inbox, Inbox::Socket { .. }) {
                 peer.tell_to_end(Reason::Shutdown);
             }
         }
+        std::mem::replace(&mut self.ended, ended)
     }
 }
 
@@ -314,3 +332,6 @@ impl Drop for Broker {
         self.close();
     }
 }
+
+#[cfg(all(test, feature = "rpc"))]
+mod tests;

@@ -3,6 +3,9 @@
 //! Three things go on side by side in one task: reading, writing what the socket did not take at
 //! once, and listening for a reason to end. None of them holds up the others, so a client that
 //! waits for room in somebody's queue still gets its own frames.
+//!
+//! What is needed only now and then is boxed: a device may have a thousand connections, and what a
+//! session may ever wait for would otherwise be part of each of them.
 
 use std::io;
 use std::pin::pin;
@@ -14,10 +17,10 @@ use super::config::Overflow;
 use super::hub::Hub;
 use super::peer::{Inbox, Peer, Reason};
 use super::router::{Held, Routed, Router};
-use super::topics::FilterSet;
+use super::topics::{FilterError, FilterSet};
 use crate::QoS;
 use crate::borrow::Cow;
-use crate::limits::{DELIVERIES_PER_TURN, LINGER};
+use crate::limits::{DELIVERIES_PER_TURN, LINGER, MAX_FILTERS};
 use crate::protocol::request::{self, Filters, HEADER_BYTES, OpId, Operation, Request};
 use crate::protocol::{DecodeError, Decoded, ERR_ACCESS, ERR_DATA, RESPONSE_OK, delivery};
 use crate::transport::intake::{Intake, Stop, Taken};
@@ -81,13 +84,9 @@ pub(super) async fn serve(
     let ending = tokio::select! {
         biased;
         reason = peer.told_to_end() => Ending::Told(reason),
-        written = outbox.drain(stall_limit) => match written {
-            Ok(()) => Ending::Io(io::ErrorKind::BrokenPipe.into()),
-            Err(e) if e.kind() == io::ErrorKind::TimedOut => {
-                hub.expel_slow(&peer);
-                Ending::Told(Reason::SlowConsumer)
-            }
-            Err(e) => Ending::Io(e),
+        () = stalled(outbox, stall_limit) => {
+            hub.expel_slow(&peer);
+            Ending::Told(Reason::SlowConsumer)
         },
         ending = session.receive(outbox) => ending,
     };
@@ -99,9 +98,23 @@ pub(super) async fn serve(
     if !matches!(ending, Ending::Io(_) | Ending::Told(Reason::SlowConsumer)) {
         let limit = timeout.min(LINGER);
         // What the client does not take by then, it does not want.
-        let _ = tokio::time::timeout(limit, outbox.finish(Some(limit))).await;
+        let last_words = outbox.finish(Some(limit));
+        let _ = Box::pin(tokio::time::timeout(limit, last_words)).await;
     }
     outbox.close();
+}
+
+/// Writes what the socket does not take at once. Ends when it takes nothing for too long, but not
+/// when it fails: a client that has gone may have sent something before, and reading ends by itself
+/// when all of that is carried out.
+async fn stalled(outbox: &Outbox, limit: Option<Duration>) {
+    match outbox.drain(limit).await {
+        Err(e) if e.kind() == io::ErrorKind::TimedOut => {}
+        Ok(()) | Err(_) => {
+            outbox.close();
+            std::future::pending().await
+        }
+    }
 }
 
 impl Session {
@@ -123,16 +136,19 @@ impl Session {
                 Ok(false) => return Ending::EndOfStream,
                 Err(e) => return Ending::Io(e),
             }
+            if !self.peer.is_alive() {
+                return Ending::Told(self.peer.told_to_end().await);
+            }
             match obstacle {
                 None => {}
                 Some(Obstacle::Held(held, wanted)) => {
-                    let code = self.router.wait(held).await;
+                    let code = Box::pin(self.router.wait(held)).await;
                     if let Some((op_id, qos)) = wanted {
                         self.router.acknowledge(&delivery::ack(op_id, code), qos);
                         self.router.settle();
                     }
                 }
-                Some(Obstacle::OwnAcks) => wait_for_ack_room(outbox).await,
+                Some(Obstacle::OwnAcks) => Box::pin(wait_for_ack_room(outbox)).await,
                 Some(Obstacle::Turn) => tokio::task::yield_now().await,
                 Some(Obstacle::Malformed(e)) => return Ending::Malformed(e),
             }
@@ -162,6 +178,12 @@ impl Batch<'_> {
     /// Carries out every whole frame in `bytes`, then lets the results leave. Stops at an obstacle.
     fn process(&mut self, bytes: &[u8], limit: usize, obstacle: &mut Option<Obstacle>) -> Taken {
         self.refresh_access();
+        if !self.peer.is_alive() {
+            return Taken {
+                consumed: bytes.len(),
+                stop: Stop::Pause,
+            };
+        }
         let mut consumed = 0;
         let (mut frames, mut body_bytes) = (0, 0);
         let stop = loop {
@@ -265,8 +287,10 @@ impl Batch<'_> {
         let Some(access) = &self.peer.access else {
             return self.add(FilterSet::Subscriptions, filters);
         };
-        let denied = |filter: &&str| !access.allows(|rights| rights.may_subscribe_to(filter));
-        if let Some(filter) = filters.iter().find(denied) {
+        let rights = access.current();
+        // Those beyond the bound are refused anyway.
+        let mut asked = filters.iter().take(MAX_FILTERS);
+        if let Some(filter) = asked.find(|filter| !rights.may_subscribe_to(filter)) {
             log::debug!(
                 "client {:?}: may not subscribe to {filter:?}",
                 self.peer.name
@@ -274,31 +298,32 @@ impl Batch<'_> {
             return ERR_ACCESS;
         }
         let code = self.add(FilterSet::Subscriptions, filters);
-        // Another thread may have taken the right away in the meantime, and have looked for
-        // subscriptions to end before there were these.
-        if filters.iter().any(|filter| denied(&filter)) {
-            revoke_subscriptions(&self.router.hub, self.peer, access);
-            return ERR_ACCESS;
+        // A refresh on another thread may have looked through the subscriptions before these were
+        // among them.
+        if !Arc::ptr_eq(&rights, &access.current()) {
+            revoke_denied(&self.router.hub, self.peer, access);
         }
         code
     }
 
     fn add(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
-        match self.router.hub.topics.add(self.peer, set, filters.iter()) {
+        let topics = &self.router.hub.topics;
+        self.code_of(topics.add(self.peer, set, filters.iter()))
+    }
+
+    fn remove(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
+        let topics = &self.router.hub.topics;
+        self.code_of(topics.remove(self.peer, set, filters.iter()))
+    }
+
+    fn code_of(&self, result: Result<(), FilterError>) -> u8 {
+        match result {
             Ok(()) => RESPONSE_OK,
             Err(e) => {
                 log::warn!("client {:?}: request refused: {e}", self.peer.name);
                 ERR_DATA
             }
         }
-    }
-
-    fn remove(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
-        self.router
-            .hub
-            .topics
-            .remove(self.peer, set, filters.iter());
-        RESPONSE_OK
     }
 
     fn refresh_access(&self) {
@@ -311,16 +336,18 @@ pub(super) fn refresh_access(hub: &Hub, peer: &Arc<Peer>) {
     let Some(access) = &peer.access else { return };
     match access.refresh() {
         Refreshed::Unchanged => {}
-        Refreshed::Changed => revoke_subscriptions(hub, peer, access),
-        Refreshed::Revoked => hub.expel(peer, Reason::Access),
+        Refreshed::Changed => revoke_denied(hub, peer, access),
+        Refreshed::Revoked => {
+            hub.expel(peer, Reason::Access);
+        }
     }
 }
 
-/// Ends the subscriptions that the client would not be allowed now.
-fn revoke_subscriptions(hub: &Hub, peer: &Arc<Peer>, access: &LiveAccess) {
+/// Ends the subscriptions that the client may not have any more.
+fn revoke_denied(hub: &Hub, peer: &Arc<Peer>, access: &LiveAccess) {
+    let rights = access.current();
     hub.topics.revoke(peer, |filter| {
-        filter == super::BROKER_WARN_TOPIC
-            || access.allows(|rights| rights.may_subscribe_to(filter))
+        filter == super::BROKER_WARN_TOPIC || rights.may_subscribe_to(filter)
     });
 }
 

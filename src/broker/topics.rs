@@ -106,28 +106,32 @@ impl Topics {
             // Its filters have been removed for good.
             return Ok(());
         }
-        let mut count = own.count();
+        check_count(texts.clone())?;
+        let mut fresh = Vec::new();
         let mut charged = own.charged;
-        for text in texts.clone() {
+        for text in texts {
             let filter = normal(text);
             let levels = TOPIC.levels(filter).take(MAX_LEVELS + 1).count();
             if levels > MAX_LEVELS {
                 return Err(FilterError::Levels);
             }
-            if !set.of(&mut own).contains(filter) {
-                count += 1;
-                charged += cost(filter, levels);
+            if set.of(&mut own).contains(filter) {
+                continue;
             }
-            if count > MAX_FILTERS {
+            fresh.push(filter);
+            charged += cost(filter, levels);
+            if own.count() + fresh.len() > MAX_FILTERS {
                 return Err(FilterError::Count);
             }
             if charged > MAX_FILTER_BYTES {
                 return Err(FilterError::Bytes);
             }
         }
+        if fresh.is_empty() {
+            return Ok(());
+        }
         let mut filters = self.filters.write();
-        for text in texts {
-            let filter = normal(text);
+        for filter in fresh {
             if set.of(&mut own).contains(filter) {
                 continue;
             }
@@ -144,16 +148,39 @@ impl Topics {
     }
 
     /// Removes filters of `peer`; those it does not have are skipped.
+    ///
+    /// # Errors
+    ///
+    /// If there are more than a client can have. Nothing is removed then.
     pub(super) fn remove<'a>(
+        &self,
+        peer: &Arc<Peer>,
+        set: FilterSet,
+        texts: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<(), FilterError> {
+        check_count(texts.clone())?;
+        self.take_away(peer, set, texts);
+        Ok(())
+    }
+
+    fn take_away<'a>(
         &self,
         peer: &Arc<Peer>,
         set: FilterSet,
         texts: impl Iterator<Item = &'a str>,
     ) {
         let mut own = peer.own_filters.lock();
+        let present = set.of(&mut own);
+        // Looked for before everybody is kept waiting; most that a hostile peer names is not there.
+        let found: Vec<&str> = texts
+            .map(normal)
+            .filter(|filter| present.contains(*filter))
+            .collect();
+        if found.is_empty() {
+            return;
+        }
         let mut filters = self.filters.write();
-        for text in texts {
-            let filter = normal(text);
+        for filter in found {
             if set.of(&mut own).remove(filter) {
                 own.charged -= cost(filter, TOPIC.levels(filter).count());
                 filters.take_out(set, filter, peer);
@@ -169,7 +196,7 @@ impl Topics {
             let all = own.subscriptions.iter();
             all.filter(|filter| !allowed(filter)).cloned().collect()
         };
-        self.remove(
+        self.take_away(
             peer,
             FilterSet::Subscriptions,
             denied.iter().map(|filter| &**filter),
@@ -285,6 +312,14 @@ impl FilterSet {
     }
 }
 
+/// A frame of a few megabytes may name millions of filters, and looking at them takes seconds.
+fn check_count<'a>(mut texts: impl Iterator<Item = &'a str>) -> Result<(), FilterError> {
+    match texts.nth(MAX_FILTERS) {
+        None => Ok(()),
+        Some(_) => Err(FilterError::Count),
+    }
+}
+
 /// A filter ends with its first `#`; what follows means nothing (protocol, section 7.1).
 fn normal(filter: &str) -> &str {
     let mut end = 0;
@@ -301,4 +336,52 @@ fn normal(filter: &str) -> &str {
 /// What a filter is charged with, in bytes.
 fn cost(filter: &str, levels: usize) -> usize {
     filter.len() + levels * FILTER_LEVEL_COST
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::internal::origin;
+    use super::super::peer::{Channel, Inbox, Kind};
+    use super::*;
+
+    fn peer() -> Arc<Peer> {
+        let channel = Channel {
+            frames: async_channel::bounded(1).0,
+            queued: parking_lot::Mutex::default(),
+        };
+        let inbox = Inbox::Channel(channel);
+        let origin = origin(Kind::Internal);
+        Arc::new(Peer::new(1, "peer".into(), origin, inbox, None))
+    }
+
+    /// Each repetition would be looked up, and twice so with everybody else kept waiting.
+    #[test]
+    fn frames_that_name_more_filters_than_a_client_can_have_are_refused() {
+        let (topics, peer) = (Topics::new(), peer());
+        let set = FilterSet::Subscriptions;
+        topics.add(&peer, set, std::iter::once("")).expect("room");
+        let many = std::iter::repeat_n("", MAX_FILTERS);
+        assert_eq!(topics.add(&peer, set, many.clone()), Ok(()));
+        let too_many = std::iter::repeat_n("", MAX_FILTERS + 1);
+        let refused = Err(FilterError::Count);
+        assert_eq!(topics.add(&peer, set, too_many.clone()), refused);
+        assert_eq!(topics.remove(&peer, set, too_many), refused);
+        assert_eq!(topics.receivers("").1.len(), 1);
+        assert_eq!(topics.remove(&peer, set, many), Ok(()));
+        assert_eq!(topics.receivers("").1.len(), 0);
+    }
+
+    /// The lists of receivers that others remember stay valid.
+    #[test]
+    fn what_changes_nothing_costs_nobody_anything() {
+        let (topics, peer) = (Topics::new(), peer());
+        let set = FilterSet::Subscriptions;
+        let before = topics.generation();
+        assert_eq!(topics.add(&peer, set, ["a/#"].into_iter()), Ok(()));
+        let after = topics.generation();
+        assert_ne!(after, before);
+        assert_eq!(topics.add(&peer, set, ["a/#/x"].into_iter()), Ok(()));
+        assert_eq!(topics.remove(&peer, set, ["b"].into_iter()), Ok(()));
+        assert_eq!(topics.generation(), after);
+    }
 }

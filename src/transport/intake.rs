@@ -82,7 +82,8 @@ impl Intake {
             return Ok(true);
         }
         if self.frame_size > READ_BUFFER_BYTES {
-            return self.read_large(handle).await;
+            // Boxed: most connections never see such a frame.
+            return Box::pin(self.read_large(handle)).await;
         }
         poll_fn(|cx| self.poll_read_lent(cx, &mut handle)).await
     }

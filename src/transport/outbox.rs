@@ -14,6 +14,7 @@
 
 use std::io;
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -92,6 +93,9 @@ enum Writer {
 
 #[derive(Debug)]
 struct State {
+    /// `None` once the outbox is closed: whoever still knows the peer must not keep its connection
+    /// open. Shared only with the one that writes.
+    socket: Option<Arc<WriteHalf>>,
     waiting: Segments,
     /// An empty queue whose memory is used again.
     spare: Segments,
@@ -104,7 +108,6 @@ struct State {
     urgent: bool,
     /// Somebody found the queue full since it last had room.
     starved: bool,
-    closed: bool,
     queued: Queued,
     /// `queued.frames` when a ping was last due.
     frames_at_ping: u64,
@@ -118,10 +121,16 @@ pub(crate) struct Queued {
     pub(crate) refused: u64,
 }
 
+impl State {
+    #[inline]
+    fn is_closed(&self) -> bool {
+        self.socket.is_none()
+    }
+}
+
 /// See the top of this file.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    socket: WriteHalf,
     bounds: Bounds,
     state: Mutex<State>,
     /// Wakes the peer's own task.
@@ -133,9 +142,9 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) fn new(socket: WriteHalf, bounds: Bounds) -> Self {
         Self {
-            socket,
             bounds,
             state: Mutex::new(State {
+                socket: Some(Arc::new(socket)),
                 waiting: Segments::default(),
                 spare: Segments::default(),
                 load: Load::default(),
@@ -143,7 +152,6 @@ impl Outbox {
                 flush_promised: false,
                 urgent: false,
                 starved: false,
-                closed: false,
                 queued: Queued::default(),
                 frames_at_ping: 0,
             }),
@@ -158,7 +166,7 @@ impl Outbox {
         let Encoded { head, payload, .. } = frame;
         let bytes = head.len() + payload.len();
         let mut state = self.state.lock();
-        if state.closed {
+        if state.is_closed() {
             return Push::Closed;
         }
         if !self.admits(&state.load, account, bytes) {
@@ -183,6 +191,9 @@ impl Outbox {
     /// Queues bytes that are no frame of anybody and do not count: the end of the handshake.
     pub(crate) fn push_raw(&self, bytes: &[u8]) {
         let mut state = self.state.lock();
+        if state.is_closed() {
+            return;
+        }
         let load = Load {
             bytes: bytes.len(),
             ..Load::default()
@@ -197,7 +208,7 @@ impl Outbox {
             let mut state = self.state.lock();
             let queued = state.queued.frames;
             let busy = mem::replace(&mut state.frames_at_ping, queued) != queued;
-            if state.closed || busy || state.load != Load::default() {
+            if state.is_closed() || busy || state.load != Load::default() {
                 return;
             }
         }
@@ -243,9 +254,12 @@ impl Outbox {
         let mut state = self.state.lock();
         state.flush_promised = false;
         state.urgent = false;
-        if state.closed || matches!(state.writer, Writer::Source | Writer::Drain) {
+        if matches!(state.writer, Writer::Source | Writer::Drain) {
             return;
         }
+        let Some(socket) = state.socket.clone() else {
+            return;
+        };
         state.writer = Writer::Source;
         for _ in 0..ROUNDS_PER_FLUSH {
             if state.waiting.is_empty() {
@@ -253,7 +267,7 @@ impl Outbox {
                 return;
             }
             let result;
-            (state, result) = self.write_out(state);
+            (state, result) = self.write_out(&socket, state);
             match result {
                 Ok(()) => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
@@ -274,15 +288,16 @@ impl Outbox {
     /// Takes everything out, writes it outside of the lock, and puts back what is left.
     fn write_out<'a>(
         &'a self,
+        socket: &WriteHalf,
         mut state: MutexGuard<'a, State>,
     ) -> (MutexGuard<'a, State>, io::Result<()>) {
         let spare = mem::take(&mut state.spare);
         let mut batch = mem::replace(&mut state.waiting, spare);
         drop(state);
         let mut gone = Load::default();
-        let result = batch.write_to(&self.socket, &mut gone);
+        let result = batch.write_to(socket, &mut gone);
         let mut state = self.state.lock();
-        if state.closed {
+        if state.is_closed() {
             // The load was reset when the outbox was closed.
             batch.clear();
             return (state, result);
@@ -331,17 +346,18 @@ impl Outbox {
             self.handover.notified().await;
             let writer = {
                 let state = self.state.lock();
-                if state.closed {
+                if state.is_closed() {
                     return Ok(());
                 }
                 state.writer
             };
             match writer {
-                Writer::Drain => self.write_all(stall_limit).await?,
+                // Boxed: the space is needed only while the socket is full.
+                Writer::Drain => Box::pin(self.write_all(stall_limit)).await?,
                 Writer::Linger => {
                     match self.bounds.linger {
                         Some(linger) if linger >= TIMER_RESOLUTION => {
-                            tokio::time::sleep(linger).await;
+                            Box::pin(tokio::time::sleep(linger)).await;
                         }
                         _ => tokio::task::yield_now().await,
                     }
@@ -363,7 +379,7 @@ impl Outbox {
             self.flush();
             let handed_over = {
                 let state = self.state.lock();
-                if state.closed || state.load == Load::default() {
+                if state.is_closed() || state.load == Load::default() {
                     return Ok(());
                 }
                 state.writer == Writer::Drain
@@ -378,18 +394,21 @@ impl Outbox {
     }
 
     async fn write_all(&self, stall_limit: Option<Duration>) -> io::Result<()> {
+        let Some(socket) = self.state.lock().socket.clone() else {
+            return Ok(());
+        };
         loop {
             match stall_limit {
-                Some(limit) => tokio::time::timeout(limit, self.socket.writable())
+                Some(limit) => tokio::time::timeout(limit, socket.writable())
                     .await
                     .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??,
-                None => self.socket.writable().await?,
+                None => socket.writable().await?,
             }
             let state = self.state.lock();
-            if state.closed {
+            if state.is_closed() {
                 return Ok(());
             }
-            let (state, result) = self.write_out(state);
+            let (state, result) = self.write_out(&socket, state);
             match result {
                 Ok(()) if state.waiting.is_empty() => {
                     self.pass_on(state, Writer::Nobody);
@@ -405,13 +424,13 @@ impl Outbox {
         }
     }
 
-    /// Drops what waits and refuses what comes.
+    /// Drops what waits, refuses what comes, and lets go of the socket.
     pub(crate) fn close(&self) {
         self.close_locked(self.state.lock());
     }
 
     fn close_locked(&self, mut state: MutexGuard<'_, State>) {
-        state.closed = true;
+        state.socket = None;
         state.waiting.clear();
         state.spare.clear();
         state.load = Load::default();
@@ -457,9 +476,9 @@ impl Outbox {
         state.queued.frames - (state.load.frames + state.load.acks) as u64
     }
 
-    /// Gives the socket back, without what was queued.
-    pub(crate) fn into_socket(self) -> WriteHalf {
-        self.socket
+    /// Gives the socket back, without what was queued. `None` if it is closed.
+    pub(crate) fn into_socket(self) -> Option<WriteHalf> {
+        Arc::into_inner(self.state.into_inner().socket?)
     }
 
     pub(crate) fn bounds(&self) -> Bounds {

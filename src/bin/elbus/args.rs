@@ -21,6 +21,16 @@ Exit status:
   1  it has failed: no connection, or the bus or the called method answered with an error
   2  the command line is wrong";
 
+/// Largest I/O buffer, in bytes. This bound and the next one keep a slip of the finger from asking
+/// for more memory than there is: both are allocated in advance.
+const MAX_BUF_SIZE: u64 = 16 * 1024 * 1024;
+
+/// Longest queue, in frames.
+const MAX_QUEUE_SIZE: u64 = 1_000_000;
+
+/// Longest time limit. Clocks cannot count for ever.
+const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Command line client of the elbus message broker
 #[derive(Parser, Debug)]
 #[command(name = "elbus", version, after_help = EXAMPLES, disable_help_subcommand = true)]
@@ -49,7 +59,7 @@ pub struct Options {
         global = true,
         value_name = "BYTES",
         default_value_t = elbus::DEFAULT_BUF_SIZE,
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..),
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_BUF_SIZE),
     )]
     pub buf_size: usize,
 
@@ -59,7 +69,7 @@ pub struct Options {
         global = true,
         value_name = "FRAMES",
         default_value_t = elbus::DEFAULT_QUEUE_SIZE,
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..),
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_QUEUE_SIZE),
     )]
     pub queue_size: usize,
 
@@ -109,8 +119,8 @@ impl Options {
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err("not a length of time above zero".to_owned()),
+        Ok(duration) if !duration.is_zero() && duration <= MAX_TIMEOUT => Ok(duration),
+        _ => Err("not above zero, or more than a day".to_owned()),
     }
 }
 
@@ -155,10 +165,12 @@ mod tests {
     }
 
     #[test]
-    fn timeouts_are_fractions_of_seconds_above_zero() {
+    fn timeouts_are_fractions_of_seconds_within_bounds() {
         assert_eq!(parse_seconds("0.25"), Ok(Duration::from_millis(250)));
-        assert_eq!(parse_seconds("5"), Ok(Duration::from_secs(5)));
-        for wrong in ["", "soon", "0", "-1", "nan", "inf", "1e300", "1e-300"] {
+        assert_eq!(parse_seconds("86400"), Ok(MAX_TIMEOUT));
+        for wrong in [
+            "", "soon", "0", "-1", "nan", "inf", "86401", "1e300", "1e-300",
+        ] {
             assert!(parse_seconds(wrong).is_err(), "{wrong}");
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use elbus::client::AsyncClient;
 use elbus::ipc::{Client, Config};
 use elbus::rpc::{Rpc, RpcClient, RpcEvent};
-use elbus::{Error, OpConfirm, QoS};
+use elbus::{Error, ErrorKind, OpConfirm, QoS};
 
 use crate::args::Options;
 use crate::escape::printable;
@@ -58,12 +58,12 @@ impl Context {
             .buf_size(self.buf_size)
             .queue_size(self.queue_size)
             .timeout(self.timeout);
-        tokio::time::timeout(self.timeout, Client::connect(&config))
-            .await
-            .unwrap_or_else(|elapsed| Err(elapsed.into()))
-            .map_err(|error| {
-                Failure::Bus(format!("cannot connect to {} as {name}", self.bus), error)
-            })
+        let connection = Client::connect(&config).await;
+        connection.map_err(|error| match error.kind() {
+            // It says by itself what could not be reached.
+            ErrorKind::Io => Failure::Local(error.to_string()),
+            _ => Failure::Bus(format!("cannot connect to {} as {name}", self.bus), error),
+        })
     }
 
     /// A connection for calls.
@@ -104,25 +104,11 @@ impl Context {
         self.confirm("cannot subscribe", operation).await
     }
 
-    /// Calls a method and waits for the reply.
-    pub async fn call(
-        &self,
-        rpc: &RpcClient,
-        target: &str,
-        method: &str,
-        params: &[u8],
-    ) -> Result<RpcEvent, Failure> {
-        let call = rpc.call(target, method, params.into(), QoS::Processed);
-        tokio::time::timeout(self.timeout, call)
-            .await
-            .unwrap_or_else(|elapsed| Err(Error::from(elapsed).into()))
-            .map_err(Failure::Rpc)
-    }
-
     /// Calls a method of the broker itself.
     pub async fn call_broker(&self, method: &str) -> Result<RpcEvent, Failure> {
         let rpc = self.connect_rpc().await?;
-        self.call(&rpc, ".broker", method, &[]).await
+        let params = elbus::empty_payload!();
+        Ok(rpc.call(".broker", method, params, QoS::Processed).await?)
     }
 
     /// Tells people on standard error what is going on, unless they want silence.

@@ -139,7 +139,7 @@ async fn call(worker: &Worker, target: &str, count: u64, meter: &Meter) -> Resul
         let call = worker
             .rpc
             .call(target, ECHO_METHOD, payload.into(), QoS::Processed);
-        let reply = call.await.map_err(Failure::Rpc)?;
+        let reply = call.await?;
         if reply.payload().len() != payload.len() {
             return Err(Failure::Local(format!(
                 "{target} returned something else than was sent"

@@ -1,6 +1,8 @@
 //! `elbus BUS rpc call`: calls a method and prints the reply.
 
 use clap::Args;
+use elbus::QoS;
+use elbus::rpc::Rpc;
 
 use super::Request;
 use crate::context::Context;
@@ -37,7 +39,8 @@ impl Call {
         } = self.request;
         let params = input::params(&params)?;
         let rpc = context.connect_rpc().await?;
-        let reply = context.call(&rpc, &target, &method, &params).await?;
+        let call = rpc.call(&target, &method, params.into(), QoS::Processed);
+        let reply = call.await?;
         context.out.payload(reply.payload())
     }
 }

@@ -42,16 +42,14 @@ impl Listen {
             .max_tasks(1);
         let rpc = RpcClient::create(client, Forward(sender), options);
         exit_on_interrupt();
-        let mut lost = tokio::spawn(keep_alive(rpc.client(), context.timeout));
+        tokio::spawn(keep_alive(rpc.client(), context.timeout));
         context.note(format_args!("listening as {}", context.name()));
-        loop {
-            tokio::select! {
-                // What has arrived is printed, also after the connection was lost.
-                biased;
-                Ok(received) = received.recv() => received.print(context.out)?,
-                _ = &mut lost => return Err(Failure::connection_closed()),
-            }
+        // The RPC client drops its handlers, and the channel with them, when the connection is lost
+        // and everything that has arrived before is handled.
+        while let Ok(received) = received.recv().await {
+            received.print(context.out)?;
         }
+        Err(Failure::connection_closed())
     }
 }
 
