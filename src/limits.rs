@@ -97,6 +97,9 @@ pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Longest line of the fifo, in bytes.
 pub const MAX_FIFO_LINE_BYTES: usize = 64 * 1024;
 
+/// Longest configuration file of the daemon, in bytes.
+pub const MAX_CONFIG_BYTES: usize = 1024 * 1024;
+
 /// How long a client that has closed its sending side may take to read what still waits for it, or
 /// a broker that shuts down waits for its clients.
 pub const LINGER: Duration = Duration::from_millis(500);

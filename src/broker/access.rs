@@ -2,7 +2,7 @@
 //!
 //! Rights are looked up anew with every batch of frames and with every keep-alive, so a change of
 //! the map takes effect on clients that are connected: at their next operation at the latest, for
-//! what they receive within half a timeout.
+//! what they receive within half a timeout, and for both at once if the broker is told to look.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -59,7 +59,7 @@ impl From<IpAddr> for IpNetwork {
 }
 
 /// What is allowed of one kind of operation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Scope {
     Everything,
     /// What these patterns cover.
@@ -88,7 +88,7 @@ impl Scope {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rights {
     hosts: Option<Vec<IpNetwork>>,
     p2p: Scope,
@@ -125,7 +125,8 @@ impl Rights {
     }
 }
 
-/// The rights of one client. The default allows everything from everywhere.
+/// The rights of one client. The default allows everything from everywhere. Two are equal if they
+/// were made from the same networks and patterns, in the same order.
 ///
 /// ```
 /// use elbus::broker::ClientAaa;
@@ -137,7 +138,7 @@ impl Rights {
 ///     .deny_publish()
 ///     .deny_broadcast();
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientAaa {
     /// Shared with the sessions of the client; a change makes a new one.
     rights: Arc<Rights>,
@@ -250,10 +251,12 @@ impl LiveAccess {
 
     /// Looks at the map again.
     pub(super) fn refresh(&self) -> Refreshed {
+        // Locked before the look: of two threads that look, the later one must not be overtaken and
+        // have its new rights replaced by the old ones.
+        let mut current = self.current.lock();
         let Some(rights) = self.entry() else {
             return Refreshed::Revoked;
         };
-        let mut current = self.current.lock();
         if Arc::ptr_eq(&rights, &current) {
             return Refreshed::Unchanged;
         }

@@ -182,6 +182,15 @@ impl Broker {
         self.hub.force_disconnect(name)
     }
 
+    /// Makes a change of an access map take effect on the clients that are connected now: those that
+    /// are no longer admitted are disconnected, and subscriptions that are no longer allowed end.
+    /// Without this call both happens as well, within half a timeout of the listener.
+    pub fn refresh_access(&self) {
+        for (peer, _) in self.hub.peers() {
+            session::refresh_access(&self.hub, &peer);
+        }
+    }
+
     /// Announces an event to the subscribers of its topic; nothing happens without a core client.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 mod common;
 
 mod background;
+mod config;
 mod listening;
 mod logging;
 mod pid_file;

@@ -12,7 +12,7 @@ struct Guarded {
     map: AaaMap,
     socket: PathBuf,
     port: u16,
-    _broker: Embedded,
+    broker: Embedded,
     _dir: TempDir,
     // Last: the broker's tasks end with it.
     _runtime: Runtime,
@@ -50,7 +50,7 @@ impl Guarded {
             map,
             socket,
             port,
-            _broker: broker,
+            broker,
             _dir: dir,
             _runtime: runtime,
         }
@@ -317,4 +317,27 @@ fn o14_revoked_subscriptions_end_while_connected() {
     publisher.request(&publish(4, PROCESSED, "u", b"x"), 4);
     client.expect_bytes(&got_publication(0, "pub", "u", b"x"));
     client.expect_nothing_from(&mut publisher);
+}
+
+/// An application that has changed the map does not have to wait until its clients do something.
+#[test]
+fn h11_revoked_subscriptions_end_at_once_when_asked_for() {
+    let bus = Guarded::new(&[
+        ("c", ClientAaa::new()),
+        ("gone", ClientAaa::new()),
+        ("pub", ClientAaa::new()),
+    ]);
+    let (mut client, mut publisher) = (bus.client("c"), bus.client("pub"));
+    let mut gone = bus.client("gone");
+    client.request(&subscribe(1, PROCESSED, &["t", "#", "u"]), 1);
+    bus.set("c", ClientAaa::new().allow_subscribe_to(&["u"]));
+    bus.map.lock().remove("gone");
+    bus.broker.refresh_access();
+    publisher.request(&publish(2, PROCESSED, "t", b"x"), 2);
+    publisher.request(&publish(3, PROCESSED, "u", b"x"), 3);
+    client.expect_bytes(&got_publication(0, "pub", "u", b"x"));
+    client.expect_nothing_from(&mut publisher);
+    let code = publisher.request_code(&message(4, PROCESSED, "gone", b"x"));
+    assert_eq!(code, NOT_REGISTERED);
+    gone.expect_closed();
 }

@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod access_file;
 mod announcements;
 mod connections;
 mod descriptors;

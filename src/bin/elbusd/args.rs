@@ -25,13 +25,15 @@ BYTES are plain numbers or have a suffix: 512K, 16M, 1G (1K = 1024 bytes).
 
 Signals:
   TERM, INT   stop: tell the clients, deliver what is queued, exit; again: exit at once
-  HUP         reserved for reloading the configuration; changes nothing yet
+  HUP         read the file of --config again; clients that are connected get
+              their new rights at once; a file that is wrong changes nothing
 
 Environment:
   DISABLE_SYSLOG=1            log to stderr even with -D or --log-syslog
   ELBUSD_SYSLOG_SOCKET=PATH   the socket of the syslog daemon [default: /dev/log]
 
-Exit status: 0 stopped by a signal, 1 something failed, 2 wrong usage.
+Exit status: 0 stopped by a signal, or the file of --test-config is right;
+1 something failed; 2 wrong usage.
 
 Examples:
   elbusd
@@ -42,6 +44,8 @@ Examples:
       Let the users in the group `plc` connect.
   elbusd -D -P /run/elbusd.pid -B /run/elbus.sock -w 1
       Run in the background on one thread; log to syslog.
+  elbusd --config /etc/elbusd.toml --test-config && kill -HUP $(cat /run/elbusd.pid)
+      Look at new access rules, then put them into force.
   elbusd -B /run/elbus.sock -B fifo:/run/elbus.fifo
       Take commands from scripts as well: echo '=topic payload' > /run/elbus.fifo";
 
@@ -51,6 +55,8 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     pub listening: Listening,
+    #[command(flatten)]
+    pub access: Access,
     #[command(flatten)]
     pub clients: Clients,
     #[command(flatten)]
@@ -83,6 +89,21 @@ pub struct Listening {
     /// Their group, name or number [default: that of the process]
     #[arg(long, value_name = "GROUP", value_parser = values::group_id)]
     pub socket_group: Option<u32>,
+}
+
+/// Who may register, and what they may do.
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Access")]
+pub struct Access {
+    /// Only clients that this TOML file names may register, each with the
+    /// rights that it grants; a file that names none is an error, unless it
+    /// says `allow_everybody = true` [default: everybody may do everything]
+    #[arg(verbatim_doc_comment, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Say what was understood of the file or what is wrong with it, and exit
+    #[arg(long, requires = "config")]
+    pub test_config: bool,
 }
 
 /// What one client may use.

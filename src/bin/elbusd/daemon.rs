@@ -6,16 +6,17 @@ use std::time::Duration;
 use elbus::address::Address;
 #[cfg(feature = "rpc")]
 use elbus::broker::BrokerEvent;
-use elbus::broker::{Broker, BrokerOptions};
+use elbus::broker::{Broker, BrokerOptions, ServerConfig};
 use elbus::limits;
 use tokio::runtime::Handle;
 
+use crate::access::Rules;
 use crate::args::Args;
 use crate::default_address;
 use crate::descriptors;
 use crate::pid_file::PidFile;
 use crate::runtime::Workers;
-use crate::signals::Signals;
+use crate::signals::{Request, Signals};
 
 /// How long the announcement of the end may take: as long as a client that does not read can make
 /// it wait.
@@ -44,12 +45,13 @@ async fn serve(
     // Before anything that has to be undone exists.
     let mut signals = Signals::install()
         .map_err(|error| format!("cannot install the signal handlers: {error}"))?;
+    let rules = args.access.config.clone().map(Rules::load).transpose()?;
     let shortage = descriptors::provide_for(args.clients.max_clients);
     let options = BrokerOptions::new()
         .max_clients(args.clients.max_clients)
         .workers(workers);
     let mut broker = Broker::with_options(options);
-    let _pid_file = match start(&mut broker, args, ready).await {
+    let _pid_file = match start(&mut broker, args, rules.as_ref(), ready).await {
         Ok(pid_file) => pid_file,
         Err(failure) => {
             // Removes the sockets that were bound before.
@@ -60,7 +62,12 @@ async fn serve(
     if let Some(shortage) = shortage {
         log::warn!("{shortage}");
     }
-    let signal = signals.stop_requested().await;
+    let signal = loop {
+        match signals.next().await {
+            Request::Stop(signal) => break signal,
+            Request::Reload => reload(&broker, rules.as_ref()),
+        }
+    };
     log::info!("{signal}: stopping");
     tokio::select! {
         () = stop(&mut broker) => {
@@ -77,6 +84,7 @@ async fn serve(
 async fn start(
     broker: &mut Broker,
     args: &Args,
+    rules: Option<&Rules>,
     ready: impl FnOnce() -> Result<(), String>,
 ) -> Result<Option<PidFile>, String> {
     // Clients may call `.broker` from the first moment they can connect.
@@ -86,7 +94,7 @@ async fn start(
         .await
         .map_err(|error| format!("cannot start the methods of the broker: {error}"))?;
     for address in &addresses(args) {
-        bind(broker, address, args)
+        bind(broker, address, args, rules)
             .await
             .map_err(|error| format!("cannot listen on {address}: {error}"))?;
         log::info!("{}", invitation(address));
@@ -109,13 +117,18 @@ fn addresses(args: &Args) -> Vec<Address> {
     }
 }
 
-async fn bind(broker: &mut Broker, address: &Address, args: &Args) -> Result<(), elbus::Error> {
+async fn bind(
+    broker: &mut Broker,
+    address: &Address,
+    args: &Args,
+    rules: Option<&Rules>,
+) -> Result<(), elbus::Error> {
     match address {
         Address::Unix(path) => {
             let path = path.to_string_lossy();
-            broker.spawn_unix_server(&path, args.server_config()).await
+            broker.spawn_unix_server(&path, guarded(args, rules)).await
         }
-        Address::Tcp(address) => broker.spawn_tcp_server(address, args.server_config()).await,
+        Address::Tcp(address) => broker.spawn_tcp_server(address, guarded(args, rules)).await,
         #[cfg(feature = "rpc")]
         Address::Fifo(path) => {
             let path = path.to_string_lossy();
@@ -125,6 +138,34 @@ async fn bind(broker: &mut Broker, address: &Address, args: &Args) -> Result<(),
         Address::Fifo(_) => Err(elbus::Error::not_supported(
             "built without the feature `rpc`",
         )),
+    }
+}
+
+/// What applies to every socket, with the one set of access rules that there is. Fifos are guarded by
+/// their permissions.
+fn guarded(args: &Args, rules: Option<&Rules>) -> ServerConfig {
+    let config = args.server_config();
+    match rules.and_then(Rules::map) {
+        Some(map) => config.aaa_map(map),
+        None => config,
+    }
+}
+
+/// Reads the access rules again. When the log says that they are in force, they are, also for clients
+/// that are connected. The file is read in place: it is short, and nobody waits for a worker more.
+fn reload(broker: &Broker, rules: Option<&Rules>) {
+    let Some(rules) = rules else {
+        log::info!("SIGHUP: there is no configuration to reload, nothing changes");
+        return;
+    };
+    match rules.reload() {
+        Ok(change) => {
+            broker.refresh_access();
+            log::info!("SIGHUP: new access rules are in force: {change}");
+        }
+        Err(failure) => {
+            log::error!("SIGHUP: the access rules stay as they were: {failure}");
+        }
     }
 }
 

@@ -4,6 +4,15 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// To stop; the name of the signal.
+    Stop(&'static str),
+    /// To read the configuration again.
+    Reload,
+}
+
 /// Handlers for SIGTERM, SIGINT and SIGHUP. From its creation on none of them ends the process by
 /// itself; what arrives before anybody waits is kept.
 pub struct Signals {
@@ -26,15 +35,20 @@ impl Signals {
         })
     }
 
+    /// Waits for the next signal. Several of the same kind may count as one.
+    pub async fn next(&mut self) -> Request {
+        tokio::select! {
+            _ = self.terminate.recv() => Request::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Request::Stop("SIGINT"),
+            _ = self.hangup.recv() => Request::Reload,
+        }
+    }
+
     /// Waits until the process is asked to stop; returns the name of the signal.
     pub async fn stop_requested(&mut self) -> &'static str {
         loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return "SIGTERM",
-                _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hangup.recv() => {
-                    log::info!("SIGHUP: there is no configuration to reload yet, nothing changes");
-                }
+            if let Request::Stop(signal) = self.next().await {
+                return signal;
             }
         }
     }

@@ -1,0 +1,116 @@
+//! The access file of the daemon (O15, H9). What it can say, and all the ways in which it can be
+//! bad, are tested with the daemon itself (`tests/daemon/config.rs`).
+
+use crate::common::broker::TempDir;
+use crate::common::*;
+use nix::sys::signal::Signal;
+use std::path::PathBuf;
+
+struct Ruled {
+    broker: Broker,
+    file: PathBuf,
+    _dir: TempDir,
+}
+
+impl Ruled {
+    fn start(rules: &str, preparation: &str) -> Self {
+        let dir = TempDir::new();
+        let file = dir.path().join("access.toml");
+        std::fs::write(&file, rules).expect("a file");
+        let path = file.to_str().expect("a plain path");
+        // Keep-alives are too far apart to lend a hand.
+        let args = ["--config", path, "-t", "1000", "-w", "1"];
+        let broker = Launch::new(&args).prepared_by(preparation).start();
+        Self {
+            broker,
+            file,
+            _dir: dir,
+        }
+    }
+
+    /// Puts new rules into the file and waits until the log has this to say about it.
+    fn reload(&self, rules: &str, answer: &str) {
+        std::fs::write(&self.file, rules).expect("a file");
+        self.broker.signal(Signal::SIGHUP);
+        eventually(answer, || {
+            self.broker.log().text().contains(answer).then_some(())
+        });
+    }
+
+    fn client(&self, name: &str) -> Wire {
+        self.broker.client(Transport::Unix, name)
+    }
+
+    fn is_refused(&self, name: &str) -> bool {
+        let mut wire = self.broker.connect(Transport::Unix);
+        wire.try_register(name.as_bytes()) == Some(ACCESS)
+    }
+}
+
+#[test]
+fn o15_the_daemon_has_access_control() {
+    let ruled = Ruled::start(
+        "[clients.a]\nsend = ['b']\n[clients.b]\nsubscribe = ['t']\n",
+        "true",
+    );
+    assert!(ruled.is_refused("stranger"));
+    let (mut a, mut b) = (ruled.client("a"), ruled.client("b"));
+    b.request(&subscribe(1, PROCESSED, &["t"]), 1);
+    a.request(&message(1, PROCESSED, "b", b"x"), 1);
+    b.expect_bytes(&got_message(0, "a", b"x"));
+    assert_eq!(a.request_code(&publish(2, PROCESSED, "t", b"x")), ACCESS);
+    ruled.reload(
+        "[clients.a]\npublish = ['t']\n[clients.c]\n",
+        "2 clients may register, 1 added, 1 removed, 1 changed",
+    );
+    b.expect_closed();
+    assert!(ruled.is_refused("b"));
+    a.request(&publish(3, PROCESSED, "t", b"x"), 3);
+    assert_eq!(a.request_code(&message(4, PROCESSED, "c", b"x")), ACCESS);
+    ruled.client("c");
+    ruled.reload("", "the access rules stay as they were");
+    assert!(ruled.is_refused("stranger"));
+    assert_eq!(a.request_code(&message(5, PROCESSED, "c", b"x")), ACCESS);
+}
+
+/// The file cannot even be opened. mosquitto let everybody in (CVE-2018-12550).
+#[test]
+fn h09_a_reload_without_descriptors_opens_nothing() {
+    let crowd: Vec<String> = (0..64).map(|i| format!("crowd{i}")).collect();
+    let tables: String = crowd
+        .iter()
+        .map(|name| format!("[clients.{name}]\n"))
+        .collect();
+    let rules = format!("[clients.a]\nsend = ['a']\n{tables}");
+    let ruled = Ruled::start(&rules, "ulimit -n 32");
+    let mut a = ruled.client("a");
+    let connections: Vec<Wire> = crowd
+        .iter()
+        .map(|name| {
+            let mut wire = ruled.broker.connect(Transport::Unix);
+            wire.send_raw(&hello(name.as_bytes()));
+            wire
+        })
+        .collect();
+    eventually("the last descriptor is gone", || {
+        let log = ruled.broker.log().text();
+        log.contains("cannot accept connections").then_some(())
+    });
+    ruled.reload(
+        "[clients.a]\nsend = ['*']\n[clients.stranger]\n",
+        "the access rules stay as they were",
+    );
+    assert_eq!(
+        a.request_code(&message(1, PROCESSED, "crowd0", b"x")),
+        ACCESS
+    );
+    a.expect_silence();
+    drop(connections);
+    assert!(ruled.is_refused("stranger"));
+    // With descriptors again, the same file is taken.
+    ruled.reload(
+        "[clients.a]\nsend = ['*']\n[clients.stranger]\n",
+        "2 clients may register, 1 added, 64 removed, 1 changed",
+    );
+    assert!(!ruled.is_refused("stranger"));
+}
