@@ -18,6 +18,7 @@ use super::parcel::{Contents, Parcel};
 use super::peer::{Inbox, Peer};
 use super::topics::Receivers;
 use crate::borrow::Cow;
+use crate::limits::MAX_CACHED_TOPIC_BYTES;
 use crate::protocol::{
     ERR_ACCESS, ERR_CLIENT_NOT_REGISTERED, ERR_DATA, ERR_NOT_DELIVERED, RESPONSE_OK,
 };
@@ -210,7 +211,7 @@ impl Router {
             }
             _ => {
                 let (generation, receivers) = self.hub.topics.receivers(topic);
-                self.last_topic = Some(LastTopic {
+                self.last_topic = (topic.len() <= MAX_CACHED_TOPIC_BYTES).then(|| LastTopic {
                     topic: topic.to_owned(),
                     generation,
                     receivers: receivers.clone(),
@@ -430,5 +431,100 @@ impl Router {
         if let Push::Queued { settle: true } = self.source.push_ack(ack, qos.is_realtime()) {
             self.touched.0.push(self.source.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::BrokerOptions;
+    use super::super::internal::origin;
+    use super::super::peer::{Channel, Kind};
+    use super::super::topics::FilterSet;
+    use super::*;
+    use crate::limits::SEGMENT_BYTES;
+    use crate::transport::outbox::{Bounds, Outbox};
+    use crate::transport::socket::Socket;
+    use std::os::unix::net::UnixStream;
+
+    fn hub() -> Arc<Hub> {
+        Arc::new(Hub::new(BrokerOptions::new()))
+    }
+
+    /// A source of frames that receives none.
+    fn source(hub: &Arc<Hub>) -> Router {
+        let inbox = Inbox::Channel(Channel {
+            frames: async_channel::bounded(1).0,
+            queued: parking_lot::Mutex::default(),
+        });
+        let id = hub.new_peer_id();
+        let source = Arc::new(Peer::new(
+            id,
+            "source".into(),
+            origin(Kind::Internal),
+            inbox,
+            None,
+        ));
+        hub.register(&source).expect("a free name");
+        Router::new(hub.clone(), source, Duration::from_secs(1))
+    }
+
+    /// A subscriber of `t`, and the other end of its socket.
+    fn subscriber(
+        hub: &Hub,
+        name: &str,
+        bounds: Bounds,
+        patience: Duration,
+    ) -> (Arc<Peer>, UnixStream) {
+        let (near, far) = UnixStream::pair().expect("sockets");
+        near.set_nonblocking(true).expect("a socket");
+        far.set_nonblocking(true).expect("a socket");
+        let near = tokio::net::UnixStream::from_std(near).expect("a runtime");
+        let inbox = Inbox::Socket {
+            outbox: Outbox::new(Socket::Unix(near).split().1, bounds),
+            overflow: Overflow::Backpressure,
+            patience,
+        };
+        let id = hub.new_peer_id();
+        let peer = Arc::new(Peer::new(
+            id,
+            name.into(),
+            origin(Kind::LocalIpc),
+            inbox,
+            None,
+        ));
+        hub.register(&peer).expect("a free name");
+        let topic = std::iter::once("t");
+        hub.topics
+            .add(&peer, FilterSet::Subscriptions, topic)
+            .expect("room");
+        (peer, far)
+    }
+
+    const ROOMY: Bounds = Bounds {
+        frames: 8,
+        bytes: 1024 * 1024,
+        linger: None,
+    };
+
+    fn publish(router: &mut Router, topic: &str, bytes: usize) -> Routed {
+        let payload = Cow::Owned(vec![0; bytes]);
+        router.publish(topic, None, payload, QoS::No, bytes)
+    }
+
+    #[tokio::test]
+    async fn an_enormous_topic_is_not_remembered() {
+        let hub = hub();
+        let mut router = source(&hub);
+        let (peer, _far) = subscriber(&hub, "b", ROOMY, Duration::from_secs(1));
+        let topic = "x".repeat(1024 * 1024);
+        hub.topics
+            .add(&peer, FilterSet::Subscriptions, std::iter::once(&*topic))
+            .expect("room");
+        assert!(matches!(
+            publish(&mut router, &topic, 1),
+            Routed::Done(RESPONSE_OK)
+        ));
+        assert!(router.last_topic.is_none());
+        assert!(router.scratch.capacity() <= SEGMENT_BYTES);
     }
 }
