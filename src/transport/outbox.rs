@@ -109,6 +109,7 @@ struct State {
     /// Somebody found the queue full since it last had room.
     starved: bool,
     queued: Queued,
+    left: Progress,
     /// `queued.frames` when a ping was last due.
     frames_at_ping: u64,
 }
@@ -119,6 +120,14 @@ pub(crate) struct Queued {
     pub(crate) frames: u64,
     pub(crate) bytes: u64,
     pub(crate) refused: u64,
+}
+
+/// What has left for the socket in all.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Progress {
+    /// Acks included.
+    frames: u64,
+    bytes: u64,
 }
 
 impl State {
@@ -153,6 +162,7 @@ impl Outbox {
                 urgent: false,
                 starved: false,
                 queued: Queued::default(),
+                left: Progress::default(),
                 frames_at_ping: 0,
             }),
             handover: Notify::new(),
@@ -295,6 +305,7 @@ impl Outbox {
         let mut batch = mem::replace(&mut state.waiting, spare);
         drop(state);
         let mut gone = Load::default();
+        let before = batch.written();
         let result = batch.write_to(socket, &mut gone);
         let mut state = self.state.lock();
         if state.is_closed() {
@@ -303,6 +314,8 @@ impl Outbox {
             return (state, result);
         }
         state.load.remove(gone);
+        state.left.frames += (gone.frames + gone.acks) as u64;
+        state.left.bytes += (gone.bytes + batch.written() - before) as u64;
         if batch.is_empty() {
             state.spare = batch;
         } else {
@@ -469,18 +482,21 @@ impl Outbox {
         (state.load, state.queued)
     }
 
-    /// Frames and acks that have left for the socket so far.
-    pub(crate) fn departed(&self) -> u64 {
-        let state = self.state.lock();
-        state.queued.frames - (state.load.frames + state.load.acks) as u64
+    /// What has left for the socket so far.
+    pub(crate) fn progress(&self) -> Progress {
+        self.state.lock().left
+    }
+
+    /// True if half of what may wait has left since then, be it in frames or in bytes.
+    pub(crate) fn has_drained_since(&self, then: Progress) -> bool {
+        let now = self.progress();
+        let Bounds { frames, bytes, .. } = self.bounds;
+        now.frames - then.frames >= frames.div_ceil(2) as u64
+            || now.bytes - then.bytes >= bytes.div_ceil(2) as u64
     }
 
     /// Gives the socket back, without what was queued. `None` if it is closed.
     pub(crate) fn into_socket(self) -> Option<WriteHalf> {
         Arc::into_inner(self.state.into_inner().socket?)
-    }
-
-    pub(crate) fn bounds(&self) -> Bounds {
-        self.bounds
     }
 }

@@ -172,6 +172,11 @@ impl Segments {
         self.list.shrink_to_fit();
     }
 
+    /// How much of what is charged to the queue has left already, in bytes.
+    pub(super) fn written(&self) -> usize {
+        self.written
+    }
+
     /// Writes until nothing is left or the socket takes no more. `gone` grows by what has left for
     /// good, also when the result is an error.
     pub(super) fn write_to(&mut self, socket: &WriteHalf, gone: &mut Load) -> io::Result<()> {
