@@ -78,7 +78,7 @@ impl BrokerOptions {
         self
     }
 
-    /// Frames that may wait for a client whose listener sets no size of its own. Default:
+    /// Frames that may wait for a client whose listener sets no size of its own, at least 1. Default:
     /// [`DEFAULT_QUEUE_SIZE`].
     pub fn queue_size(mut self, frames: usize) -> Self {
         self.queue_size = frames;
@@ -154,7 +154,8 @@ impl ServerConfig {
         self
     }
 
-    /// Frames that may wait for a client of this listener. Default: the broker's queue size.
+    /// Frames that may wait for a client of this listener, at least 1. Default: the broker's queue
+    /// size.
     pub fn queue_size(mut self, frames: usize) -> Self {
         self.queue_size = Some(frames);
         self

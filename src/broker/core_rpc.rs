@@ -57,10 +57,11 @@ pub(super) fn answer<'a>(
             return None;
         }
     };
-    let result = call(hub, method, params);
+    // No method does anything but answer.
     if id == NO_REPLY {
         return None;
     }
+    let result = call(hub, method, params);
     let mut reply = Reply {
         head: [0; ERROR_HEAD_BYTES],
         head_bytes: 0,

@@ -69,7 +69,11 @@ pub(super) async fn perform(
         },
     };
     let bounds = Bounds {
-        frames: listener.config.queue_size.unwrap_or(hub.queue_size()),
+        frames: listener
+            .config
+            .queue_size
+            .unwrap_or(hub.queue_size())
+            .max(1),
         bytes: listener.config.queue_bytes,
         linger: listener.config.linger(),
     };

@@ -5,7 +5,7 @@ use std::borrow::Cow as Text;
 use std::sync::Arc;
 
 use crate::borrow::Cow;
-use crate::limits::SHARED_PAYLOAD_BYTES;
+use crate::limits::{SEGMENT_BYTES, SHARED_PAYLOAD_BYTES};
 use crate::protocol::delivery;
 use crate::transport::outbox::{Encoded, Payload};
 use crate::{Frame, FrameData, FrameKind};
@@ -72,7 +72,11 @@ impl<'a> Parcel<'a> {
         u32::try_from(body).is_ok()
     }
 
+    /// The memory of the head, to be used for the next one; not if it is that of an enormous topic.
     pub(super) fn into_scratch(mut self) -> Vec<u8> {
+        if self.head.capacity() > SEGMENT_BYTES {
+            return Vec::new();
+        }
         self.head.clear();
         self.head
     }

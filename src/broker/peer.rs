@@ -13,7 +13,7 @@ use super::config::Overflow;
 use super::parcel::Parcel;
 use crate::Frame;
 use crate::protocol::names::{is_secondary, primary_name};
-use crate::transport::outbox::{Account, Load, Outbox, Push, Queued};
+use crate::transport::outbox::{Account, Load, Outbox, Progress, Push, Queued};
 
 /// Where a client comes from; shown in `client.list`.
 #[derive(Debug, Clone)]
@@ -220,6 +220,14 @@ impl Peer {
             }
             #[cfg(feature = "rpc")]
             Inbox::Core => Default::default(),
+        }
+    }
+
+    /// What has left for this peer's socket.
+    pub(super) fn progress(&self) -> Progress {
+        match &self.inbox {
+            Inbox::Socket { outbox, .. } => outbox.progress(),
+            _ => Progress::default(),
         }
     }
 

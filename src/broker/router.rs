@@ -18,10 +18,11 @@ use super::parcel::{Contents, Parcel};
 use super::peer::{Inbox, Peer};
 use super::topics::Receivers;
 use crate::borrow::Cow;
+use crate::limits::MAX_CACHED_TOPIC_BYTES;
 use crate::protocol::{
     ERR_ACCESS, ERR_CLIENT_NOT_REGISTERED, ERR_DATA, ERR_NOT_DELIVERED, RESPONSE_OK,
 };
-use crate::transport::outbox::{Account, Push};
+use crate::transport::outbox::{Account, Progress, Push};
 use crate::{FrameKind, QoS};
 
 /// What became of an operation.
@@ -37,8 +38,15 @@ pub(super) enum Routed {
 #[derive(Debug)]
 pub(super) struct Held {
     parcel: Parcel<'static>,
-    receivers: Vec<Arc<Peer>>,
+    receivers: Vec<Reluctant>,
     since: Instant,
+}
+
+/// A receiver that has no room, and what it had taken when that was found.
+#[derive(Debug)]
+struct Reluctant {
+    peer: Arc<Peer>,
+    progress: Progress,
 }
 
 /// What became of one offer to one receiver.
@@ -210,7 +218,7 @@ impl Router {
             }
             _ => {
                 let (generation, receivers) = self.hub.topics.receivers(topic);
-                self.last_topic = Some(LastTopic {
+                self.last_topic = (topic.len() <= MAX_CACHED_TOPIC_BYTES).then(|| LastTopic {
                     topic: topic.to_owned(),
                     generation,
                     receivers: receivers.clone(),
@@ -241,7 +249,10 @@ impl Router {
             match self.offer(receiver, &mut parcel) {
                 Offered::Done(outcome) if single => code = outcome,
                 Offered::Done(_) => {}
-                Offered::Wait => waiting.push(receiver.clone()),
+                Offered::Wait => waiting.push(Reluctant {
+                    peer: receiver.clone(),
+                    progress: receiver.progress(),
+                }),
             }
         }
         if waiting.is_empty() {
@@ -318,7 +329,11 @@ impl Router {
         } = *held;
         let single = receivers.len() == 1;
         let mut code = RESPONSE_OK;
-        for receiver in receivers {
+        for Reluctant {
+            peer: receiver,
+            progress,
+        } in receivers
+        {
             code = match &receiver.inbox {
                 Inbox::Channel(channel) => {
                     let sending = channel.frames.send(parcel.frame());
@@ -334,7 +349,10 @@ impl Router {
                         }
                     }
                 }
-                _ => self.wait_for_room(&receiver, &mut parcel, since).await,
+                _ => {
+                    self.wait_for_room(&receiver, progress, &mut parcel, since)
+                        .await
+                }
             };
         }
         self.settle();
@@ -347,6 +365,7 @@ impl Router {
     async fn wait_for_room(
         &mut self,
         receiver: &Arc<Peer>,
+        mut progress: Progress,
         parcel: &mut Parcel<'_>,
         since: Instant,
     ) -> u8 {
@@ -357,7 +376,6 @@ impl Router {
             return ERR_NOT_DELIVERED;
         };
         let mut deadline = since + *patience;
-        let mut departed = outbox.departed();
         loop {
             let mut room = pin!(outbox.room());
             room.as_mut().enable();
@@ -367,20 +385,19 @@ impl Router {
                 Offered::Done(code) => return code,
                 Offered::Wait => {}
             }
-            if tokio::time::timeout_at(deadline, room).await.is_ok() {
-                continue;
+            if Instant::now() >= deadline {
+                // Others may have been faster to use the room that was there. A receiver that reads
+                // is not to be cut off for that.
+                if !outbox.has_drained_since(progress) {
+                    self.refuse(receiver);
+                    self.hub.expel_slow(receiver);
+                    return ERR_NOT_DELIVERED;
+                }
+                progress = outbox.progress();
+                deadline = Instant::now() + *patience;
             }
-            // Others may have been faster to use the room that was there. A receiver that reads is
-            // not to be cut off for that.
-            let now_departed = outbox.departed();
-            let drained = now_departed - departed >= outbox.bounds().frames.div_ceil(2) as u64;
-            if !drained {
-                self.refuse(receiver);
-                self.hub.expel_slow(receiver);
-                return ERR_NOT_DELIVERED;
-            }
-            departed = now_departed;
-            deadline = Instant::now() + *patience;
+            // Room is announced when there is plenty. When the time is up there may be enough.
+            let _ = tokio::time::timeout_at(deadline, room).await;
         }
     }
 
@@ -430,5 +447,184 @@ impl Router {
         if let Push::Queued { settle: true } = self.source.push_ack(ack, qos.is_realtime()) {
             self.touched.0.push(self.source.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::BrokerOptions;
+    use super::super::internal::origin;
+    use super::super::peer::{Channel, Kind};
+    use super::super::topics::FilterSet;
+    use super::*;
+    use crate::limits::SEGMENT_BYTES;
+    use crate::transport::outbox::{Bounds, Outbox};
+    use crate::transport::socket::Socket;
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    fn hub() -> Arc<Hub> {
+        Arc::new(Hub::new(BrokerOptions::new()))
+    }
+
+    /// A source of frames that receives none.
+    fn source(hub: &Arc<Hub>, name: &str) -> Router {
+        let inbox = Inbox::Channel(Channel {
+            frames: async_channel::bounded(1).0,
+            queued: parking_lot::Mutex::default(),
+        });
+        let id = hub.new_peer_id();
+        let source = Arc::new(Peer::new(
+            id,
+            name.into(),
+            origin(Kind::Internal),
+            inbox,
+            None,
+        ));
+        hub.register(&source).expect("a free name");
+        Router::new(hub.clone(), source, Duration::from_secs(1))
+    }
+
+    /// A subscriber of `t`, and the other end of its socket.
+    fn subscriber(
+        hub: &Hub,
+        name: &str,
+        bounds: Bounds,
+        patience: Duration,
+    ) -> (Arc<Peer>, UnixStream) {
+        let (near, far) = UnixStream::pair().expect("sockets");
+        near.set_nonblocking(true).expect("a socket");
+        far.set_nonblocking(true).expect("a socket");
+        let near = tokio::net::UnixStream::from_std(near).expect("a runtime");
+        let inbox = Inbox::Socket {
+            outbox: Outbox::new(Socket::Unix(near).split().1, bounds),
+            overflow: Overflow::Backpressure,
+            patience,
+        };
+        let id = hub.new_peer_id();
+        let peer = Arc::new(Peer::new(
+            id,
+            name.into(),
+            origin(Kind::LocalIpc),
+            inbox,
+            None,
+        ));
+        hub.register(&peer).expect("a free name");
+        let topic = std::iter::once("t");
+        hub.topics
+            .add(&peer, FilterSet::Subscriptions, topic)
+            .expect("room");
+        (peer, far)
+    }
+
+    const ROOMY: Bounds = Bounds {
+        frames: 8,
+        bytes: 1024 * 1024,
+        linger: None,
+    };
+
+    fn publish(router: &mut Router, topic: &str, bytes: usize) -> Routed {
+        let payload = Cow::Owned(vec![0; bytes]);
+        router.publish(topic, None, payload, QoS::No, bytes)
+    }
+
+    #[tokio::test]
+    async fn an_enormous_topic_is_not_remembered() {
+        let hub = hub();
+        let mut router = source(&hub, "source");
+        let (peer, _far) = subscriber(&hub, "b", ROOMY, Duration::from_secs(1));
+        let topic = "x".repeat(1024 * 1024);
+        hub.topics
+            .add(&peer, FilterSet::Subscriptions, std::iter::once(&*topic))
+            .expect("room");
+        assert!(matches!(
+            publish(&mut router, &topic, 1),
+            Routed::Done(RESPONSE_OK)
+        ));
+        assert!(router.last_topic.is_none());
+        assert!(router.scratch.capacity() <= SEGMENT_BYTES);
+    }
+
+    /// Messages to `name` until it has no room.
+    fn fill(router: &mut Router, name: &str, bytes: usize) {
+        loop {
+            let payload = Cow::Owned(vec![0; bytes]);
+            match router.message(name, None, payload, QoS::No, bytes) {
+                Routed::Done(code) => assert_eq!(code, RESPONSE_OK),
+                Routed::Held(_) => break,
+            }
+        }
+        router.settle();
+    }
+
+    fn drain(peer: &Arc<Peer>) {
+        let peer = peer.clone();
+        tokio::spawn(async move {
+            if let Inbox::Socket { outbox, .. } = &peer.inbox {
+                let _ = outbox.drain(None).await;
+            }
+        });
+    }
+
+    /// Reads until nothing has come for a while.
+    async fn read_all(far: &mut UnixStream) {
+        let mut buffer = vec![0; 1024 * 1024];
+        let mut silence = 0;
+        while silence < 5 {
+            match far.read(&mut buffer) {
+                Ok(_) => silence = 0,
+                Err(_) => silence += 1,
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    const PATIENCE: Duration = Duration::from_millis(200);
+
+    /// It is offered the frame after the time of another one is up, and finds it full again.
+    #[tokio::test]
+    async fn a_receiver_that_reads_is_not_cut_off_with_one_that_does_not() {
+        const BYTES: usize = 300 * 1024;
+        let hub = hub();
+        let (mut filler, mut router) = (source(&hub, "filler"), source(&hub, "source"));
+        let (deaf, _far) = subscriber(&hub, "deaf", ROOMY, PATIENCE);
+        let (good, mut far) = subscriber(&hub, "good", ROOMY, PATIENCE);
+        drain(&good);
+        fill(&mut filler, "deaf", BYTES);
+        fill(&mut filler, "good", BYTES);
+        let Routed::Held(held) = publish(&mut router, "t", BYTES) else {
+            panic!("there is no room");
+        };
+        let waiting = tokio::spawn(async move { router.wait(held).await });
+        tokio::time::sleep(PATIENCE / 4).await;
+        read_all(&mut far).await;
+        fill(&mut filler, "good", BYTES);
+        tokio::time::sleep(PATIENCE).await;
+        assert!(!deaf.is_alive());
+        assert!(good.is_alive());
+        read_all(&mut far).await;
+        assert_eq!(waiting.await.expect("no panic"), RESPONSE_OK);
+        assert!(good.is_alive());
+    }
+
+    /// One frame has left by then, and half of the queue has not.
+    #[tokio::test]
+    async fn a_frame_that_fits_when_its_time_is_up_is_delivered() {
+        const BYTES: usize = 100 * 1024;
+        let hub = hub();
+        let mut router = source(&hub, "source");
+        let (slow, mut far) = subscriber(&hub, "slow", ROOMY, PATIENCE);
+        drain(&slow);
+        fill(&mut router, "slow", BYTES);
+        let Routed::Held(held) = publish(&mut router, "t", 1) else {
+            panic!("there is no room");
+        };
+        let waiting = tokio::spawn(async move { router.wait(held).await });
+        tokio::time::sleep(PATIENCE / 4).await;
+        let mut frames = vec![0; BYTES * 3 / 2];
+        let read = far.read(&mut frames).expect("it is full");
+        assert!(read > BYTES, "{read}");
+        assert_eq!(waiting.await.expect("no panic"), RESPONSE_OK);
+        assert!(slow.is_alive());
     }
 }

@@ -109,6 +109,7 @@ struct State {
     /// Somebody found the queue full since it last had room.
     starved: bool,
     queued: Queued,
+    left: Progress,
     /// `queued.frames` when a ping was last due.
     frames_at_ping: u64,
 }
@@ -119,6 +120,14 @@ pub(crate) struct Queued {
     pub(crate) frames: u64,
     pub(crate) bytes: u64,
     pub(crate) refused: u64,
+}
+
+/// What has left for the socket in all.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Progress {
+    /// Acks included.
+    frames: u64,
+    bytes: u64,
 }
 
 impl State {
@@ -153,6 +162,7 @@ impl Outbox {
                 urgent: false,
                 starved: false,
                 queued: Queued::default(),
+                left: Progress::default(),
                 frames_at_ping: 0,
             }),
             handover: Notify::new(),
@@ -204,15 +214,21 @@ impl Outbox {
 
     /// Sends a ping if nothing was queued since the last call and nothing waits.
     pub(crate) fn ping_if_idle(&self, ping: &[u8]) {
-        {
+        let busy = {
             let mut state = self.state.lock();
             let queued = state.queued.frames;
-            let busy = mem::replace(&mut state.frames_at_ping, queued) != queued;
-            if state.is_closed() || busy || state.load != Load::default() {
-                return;
-            }
+            mem::replace(&mut state.frames_at_ping, queued) != queued
+        };
+        if !busy {
+            self.ping(ping);
         }
-        self.push_raw(ping);
+    }
+
+    /// Sends a ping, unless something waits that says as much.
+    pub(crate) fn ping(&self, ping: &[u8]) {
+        if self.state.lock().load == Load::default() {
+            self.push_raw(ping);
+        }
         self.flush();
     }
 
@@ -295,6 +311,7 @@ impl Outbox {
         let mut batch = mem::replace(&mut state.waiting, spare);
         drop(state);
         let mut gone = Load::default();
+        let before = batch.written();
         let result = batch.write_to(socket, &mut gone);
         let mut state = self.state.lock();
         if state.is_closed() {
@@ -303,6 +320,8 @@ impl Outbox {
             return (state, result);
         }
         state.load.remove(gone);
+        state.left.frames += (gone.frames + gone.acks) as u64;
+        state.left.bytes += (gone.bytes + batch.written() - before) as u64;
         if batch.is_empty() {
             state.spare = batch;
         } else {
@@ -470,18 +489,68 @@ impl Outbox {
         (state.load, state.queued)
     }
 
-    /// Frames and acks that have left for the socket so far.
-    pub(crate) fn departed(&self) -> u64 {
-        let state = self.state.lock();
-        state.queued.frames - (state.load.frames + state.load.acks) as u64
+    /// What has left for the socket so far.
+    pub(crate) fn progress(&self) -> Progress {
+        self.state.lock().left
+    }
+
+    /// True if half of what may wait has left since then, be it in frames or in bytes.
+    pub(crate) fn has_drained_since(&self, then: Progress) -> bool {
+        let now = self.progress();
+        let Bounds { frames, bytes, .. } = self.bounds;
+        now.frames - then.frames >= frames.div_ceil(2) as u64
+            || now.bytes - then.bytes >= bytes.div_ceil(2) as u64
     }
 
     /// Gives the socket back, without what was queued. `None` if it is closed.
     pub(crate) fn into_socket(self) -> Option<WriteHalf> {
         Arc::into_inner(self.state.into_inner().socket?)
     }
+}
 
-    pub(crate) fn bounds(&self) -> Bounds {
-        self.bounds
+#[cfg(test)]
+mod tests {
+    use super::super::socket::Socket;
+    use super::*;
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    /// An outbox, and the other end of its socket.
+    async fn outbox() -> (Outbox, UnixStream) {
+        let (near, far) = UnixStream::pair().expect("sockets");
+        near.set_nonblocking(true).expect("a socket");
+        far.set_nonblocking(true).expect("a socket");
+        let near = tokio::net::UnixStream::from_std(near).expect("a runtime");
+        near.writable().await.expect("a socket");
+        let bounds = Bounds {
+            frames: 8,
+            bytes: 1024 * 1024,
+            linger: None,
+        };
+        (Outbox::new(Socket::Unix(near).split().1, bounds), far)
+    }
+
+    /// The broker says nothing to those who hear from it anyway. A client that is asked to ping
+    /// does: it may be a long time until it is asked again.
+    #[tokio::test]
+    async fn a_ping_that_is_asked_for_is_sent() {
+        let (outbox, mut far) = outbox().await;
+        let frame = Encoded {
+            head: b"frame",
+            payload: Payload::Copied(&[]),
+            realtime: true,
+            counted: 0,
+        };
+        assert_eq!(
+            outbox.push(frame, Account::Frame),
+            Push::Queued { settle: true }
+        );
+        outbox.settle();
+        outbox.ping_if_idle(b"idle");
+        outbox.ping(b"ping");
+        outbox.ping_if_idle(b"idle");
+        let mut got = [0; 32];
+        let n = far.read(&mut got).expect("what was sent");
+        assert_eq!(&got[..n], b"framepingidle");
     }
 }

@@ -12,6 +12,10 @@ use crate::limits::{MAX_SPARE_SEGMENTS, SEGMENT_BYTES};
 /// Parts that one system call writes at most.
 const PARTS_PER_WRITE: usize = 64;
 
+/// What a segment starts with if no empty one is at hand. Where large payloads are referenced, a
+/// segment between two of them holds little; it should not take much more than it is charged with.
+const SMALLEST_SEGMENT_BYTES: usize = 256;
+
 thread_local! {
     /// Empty segments of this thread. In the steady state no segment is allocated, and a client
     /// for whom nothing waits holds none.
@@ -95,6 +99,19 @@ impl Segment {
     }
 }
 
+/// Makes room for more in a segment that has not its full size yet. False if it would exceed that.
+#[cold]
+fn grow(segment: &mut Vec<u8>, bytes: usize) -> bool {
+    let needed = segment.len() + bytes;
+    if needed > SEGMENT_BYTES {
+        return false;
+    }
+    let larger = (segment.capacity() * 4).max(SMALLEST_SEGMENT_BYTES);
+    let size = larger.max(needed.next_power_of_two()).min(SEGMENT_BYTES);
+    segment.reserve_exact(size - segment.len());
+    true
+}
+
 /// A queue of encoded bytes.
 #[derive(Debug, Default)]
 pub(super) struct Segments {
@@ -135,14 +152,18 @@ impl Segments {
     /// The segment that takes the next `bytes`, charged with `load`.
     #[inline]
     fn tail(&mut self, bytes: usize, load: Load) -> &mut Vec<u8> {
-        let fits = matches!(
-            self.list.back(),
-            Some(Segment { bytes: Bytes::Owned(tail), .. }) if tail.capacity() - tail.len() >= bytes
-        );
+        let fits = match self.list.back_mut() {
+            Some(Segment {
+                bytes: Bytes::Owned(tail),
+                ..
+            }) => tail.capacity() - tail.len() >= bytes || grow(tail, bytes),
+            _ => false,
+        };
         if !fits {
-            let spare = SPARE.with_borrow_mut(Vec::pop);
-            let mut fresh = spare.unwrap_or_else(|| Vec::with_capacity(SEGMENT_BYTES));
-            fresh.reserve(bytes);
+            let mut fresh = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+            if fresh.capacity() < bytes && !grow(&mut fresh, bytes) {
+                fresh.reserve_exact(bytes);
+            }
             self.list.push_back(Segment {
                 bytes: Bytes::Owned(fresh),
                 load: Load::default(),
@@ -170,6 +191,11 @@ impl Segments {
         self.written = 0;
         self.list.drain(..).for_each(Segment::recycle);
         self.list.shrink_to_fit();
+    }
+
+    /// How much of what is charged to the queue has left already, in bytes.
+    pub(super) fn written(&self) -> usize {
+        self.written
     }
 
     /// Writes until nothing is left or the socket takes no more. `gone` grows by what has left for
@@ -210,5 +236,58 @@ impl Segments {
                 segment.recycle();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::SHARED_PAYLOAD_BYTES;
+
+    fn load(bytes: usize) -> Load {
+        Load {
+            frames: 1,
+            acks: 0,
+            bytes,
+        }
+    }
+
+    /// The segments that only hold the heads of large frames count, too.
+    #[test]
+    fn a_queue_takes_little_more_memory_than_it_is_charged_with() {
+        let payload = Arc::new(vec![0; SHARED_PAYLOAD_BYTES]);
+        let mut queue = Segments::default();
+        let mut charged = 0;
+        for _ in 0..MAX_SPARE_SEGMENTS * 8 {
+            for payload in [Payload::Shared(&payload), Payload::Copied(&[0; 20])] {
+                let bytes = 20 + payload.len();
+                queue.push(&[0; 20], payload, load(bytes));
+                charged += bytes;
+            }
+        }
+        let taken: usize = queue
+            .list
+            .iter()
+            .map(|segment| match &segment.bytes {
+                Bytes::Owned(bytes) => bytes.capacity(),
+                Bytes::Shared(bytes) => bytes.len(),
+            })
+            .sum();
+        assert!(taken < charged * 5 / 4, "{taken} for {charged}");
+    }
+
+    #[test]
+    fn small_frames_fill_segments_of_full_size() {
+        let mut queue = Segments::default();
+        for _ in 0..4 * SEGMENT_BYTES / 64 {
+            queue.push(&[0; 24], Payload::Copied(&[0; 40]), load(64));
+        }
+        assert_eq!(queue.list.len(), 4);
+        queue.push(
+            &[0; 24],
+            Payload::Copied(&[0; SEGMENT_BYTES]),
+            load(SEGMENT_BYTES + 24),
+        );
+        assert_eq!(queue.list.len(), 5);
     }
 }

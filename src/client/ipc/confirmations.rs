@@ -21,13 +21,31 @@ struct Waiting {
 
 #[derive(Default)]
 struct State {
-    /// In the order of the operations, which is also that of the deadlines and of the acks.
+    /// In the order of the operations, which is also that of their ids, of the deadlines and of the
+    /// acks.
     waiting: VecDeque<Waiting>,
     /// Somebody looks at the deadlines at least once per timeout.
     watched: bool,
     /// The reader wants to know when the first operation starts to wait.
     reader_paused: bool,
     closed: bool,
+}
+
+impl State {
+    fn take(&mut self, op_id: u32) -> Option<Waiting> {
+        let first = self.waiting.front()?.op_id;
+        if first == op_id {
+            // Acks come in the order of the operations.
+            return self.waiting.pop_front();
+        }
+        // An ack may be late, or of nothing that waits. Ids may have wrapped.
+        let age = |id: u32| id.wrapping_sub(first);
+        let at = self
+            .waiting
+            .binary_search_by_key(&age(op_id), |op| age(op.op_id))
+            .ok()?;
+        self.waiting.remove(at)
+    }
 }
 
 /// See the top of this file.
@@ -90,14 +108,9 @@ impl Confirmations {
         }
     }
 
-    /// Takes the broker's answer. Acks come in the order of the operations, so the first one
-    /// that waits is nearly always the one that is meant.
+    /// Takes the broker's answer.
     pub(super) fn resolve(&self, op_id: u32, code: u8) {
-        let found = {
-            let mut state = self.state.lock();
-            let at = state.waiting.iter().position(|op| op.op_id == op_id);
-            at.and_then(|at| state.waiting.remove(at))
-        };
+        let found = self.state.lock().take(op_id);
         match found {
             // Whoever asked may have lost interest.
             Some(op) => drop(op.answer.send(code.to_elbus_result())),
@@ -149,5 +162,27 @@ impl Confirmations {
         for op in waiting {
             let _ = op.answer.send(Err(Error::eof()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::RESPONSE_OK;
+
+    #[test]
+    fn acks_are_matched_by_id_in_any_order() {
+        let confirmations = Confirmations::new(Duration::from_secs(1));
+        let ids = [u32::MAX - 2, u32::MAX, 1, 2, 7];
+        let mut waiting: Vec<_> = ids.map(|id| confirmations.start(id).expect("room")).into();
+        for unknown in [0, 3, 8, u32::MAX - 3, u32::MAX - 1] {
+            confirmations.resolve(unknown, RESPONSE_OK);
+        }
+        for at in [3, 0, 4, 1, 2] {
+            assert!(waiting[at].try_recv().is_err());
+            confirmations.resolve(ids[at], RESPONSE_OK);
+            assert!(matches!(waiting[at].try_recv(), Ok(Ok(()))));
+        }
+        confirmations.resolve(7, RESPONSE_OK);
     }
 }

@@ -190,12 +190,12 @@ impl Connection {
         }
     }
 
-    /// Sends bytes that are not queued as a frame: a ping.
-    pub(super) fn send_raw(&self, bytes: &[u8]) -> Result<(), Error> {
+    /// Sends a ping.
+    pub(super) fn ping(&self, bytes: &[u8]) -> Result<(), Error> {
         if !self.is_connected() {
             return Err(Error::eof());
         }
-        self.outbox.ping_if_idle(bytes);
+        self.outbox.ping(bytes);
         Ok(())
     }
 

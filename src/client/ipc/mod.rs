@@ -256,7 +256,7 @@ impl AsyncClient for Client {
     }
 
     async fn ping(&mut self) -> Result<(), Error> {
-        self.connection.send_raw(PING_FRAME)
+        self.connection.ping(PING_FRAME)
     }
 
     fn is_connected(&self) -> bool {
