@@ -18,11 +18,11 @@ use super::parcel::{Contents, Parcel};
 use super::peer::{Inbox, Peer};
 use super::topics::Receivers;
 use crate::borrow::Cow;
-use crate::limits::MAX_CACHED_TOPIC_BYTES;
+use crate::limits::{MAX_CACHED_TOPIC_BYTES, SHARED_PAYLOAD_BYTES};
 use crate::protocol::{
-    ERR_ACCESS, ERR_CLIENT_NOT_REGISTERED, ERR_DATA, ERR_NOT_DELIVERED, RESPONSE_OK,
+    ERR_ACCESS, ERR_CLIENT_NOT_REGISTERED, ERR_DATA, ERR_NOT_DELIVERED, RESPONSE_OK, delivery,
 };
-use crate::transport::outbox::{Account, Progress, Push};
+use crate::transport::outbox::{Account, Encoded, Payload, Progress, Push};
 use crate::{FrameKind, QoS};
 
 /// What became of an operation.
@@ -140,6 +140,10 @@ impl Router {
             self.last_target = Some(receiver);
             return routed;
         }
+        if header.is_none() && self.push_small(&receiver, payload.as_slice(), qos, counted) {
+            self.last_target = Some(receiver);
+            return Routed::Done(RESPONSE_OK);
+        }
         let contents = Contents {
             kind: FrameKind::Message,
             realtime: qos.is_realtime(),
@@ -156,6 +160,57 @@ impl Router {
         );
         self.last_target = Some(receiver);
         routed
+    }
+
+    /// The short way of nearly all messages: small ones, to a socket whose queue has room. False if
+    /// this is none, and nothing has happened.
+    #[inline]
+    fn push_small(
+        &mut self,
+        receiver: &Arc<Peer>,
+        payload: &[u8],
+        qos: QoS,
+        counted: usize,
+    ) -> bool {
+        let Inbox::Socket { outbox, .. } = &receiver.inbox else {
+            return false;
+        };
+        if payload.len() >= SHARED_PAYLOAD_BYTES {
+            return false;
+        }
+        let realtime = qos.is_realtime();
+        let (head, sender) = (&mut self.scratch, &self.source.name);
+        head.clear();
+        delivery::encode_head(
+            head,
+            FrameKind::Message,
+            realtime,
+            sender,
+            None,
+            payload.len(),
+        );
+        let frame = Encoded {
+            head,
+            payload: Payload::Copied(payload),
+            realtime,
+            counted,
+        };
+        let pushed = outbox.push(frame, Account::Frame);
+        self.scratch.clear();
+        let Push::Queued { settle } = pushed else {
+            return false;
+        };
+        self.deliveries += 1;
+        self.touch(receiver, settle);
+        true
+    }
+
+    /// Remembers whom to settle.
+    #[inline]
+    fn touch(&mut self, receiver: &Arc<Peer>, settle: bool) {
+        if settle {
+            self.touched.0.push(receiver.clone());
+        }
     }
 
     /// Sends to every client whose name matches the mask.
@@ -272,9 +327,7 @@ impl Router {
         self.deliveries += 1;
         match receiver.push(parcel, Account::Frame) {
             Push::Queued { settle } => {
-                if settle {
-                    self.touched.0.push(receiver.clone());
-                }
+                self.touch(receiver, settle);
                 Offered::Done(RESPONSE_OK)
             }
             Push::Closed => Offered::Done(ERR_CLIENT_NOT_REGISTERED),
@@ -288,9 +341,7 @@ impl Router {
         receiver.flush();
         match receiver.push(parcel, Account::Frame) {
             Push::Queued { settle } => {
-                if settle {
-                    self.touched.0.push(receiver.clone());
-                }
+                self.touch(receiver, settle);
                 Offered::Done(RESPONSE_OK)
             }
             Push::Closed => Offered::Done(ERR_CLIENT_NOT_REGISTERED),
