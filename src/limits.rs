@@ -99,6 +99,19 @@ pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Longest line of the fifo, in bytes.
 pub const MAX_FIFO_LINE_BYTES: usize = 64 * 1024;
 
+/// Longest regular expression by which `client.list` can be filtered, in bytes.
+pub const MAX_NAME_FILTER_BYTES: usize = 256;
+
+/// What such an expression may take when compiled, in bytes: some hundred states, each of which may
+/// have to be looked at for each character of each name.
+pub const MAX_NAME_FILTER_PROGRAM_BYTES: usize = 8 * 1024;
+
+/// Topic filters that `topic.list` shows, at most.
+pub const MAX_LISTED_TOPICS: usize = 4096;
+
+/// Bytes in the topic filters that `topic.list` shows, at most.
+pub const MAX_LISTED_TOPIC_BYTES: usize = 256 * 1024;
+
 /// Longest configuration file of the daemon, in bytes.
 pub const MAX_CONFIG_BYTES: usize = 1024 * 1024;
 

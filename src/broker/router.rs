@@ -477,10 +477,11 @@ impl Router {
         qos: QoS,
     ) -> Routed {
         let header = header.as_ref().map(Cow::as_slice);
-        let Some(reply) = super::core_rpc::answer(&self.hub, header, payload.as_slice()) else {
+        let source = self.source.clone();
+        let payload = payload.as_slice();
+        let Some(reply) = super::core_rpc::answer(&self.hub, &source, header, payload) else {
             return Routed::Done(RESPONSE_OK);
         };
-        let source = self.source.clone();
         let contents = Contents {
             kind: FrameKind::Message,
             realtime: qos.is_realtime(),
