@@ -90,6 +90,9 @@ pub const LINGER_BYTES: usize = 32 * 1024;
 /// smaller writes.
 pub const DELIVERIES_PER_TURN: usize = 16_384;
 
+/// How many deliveries the search for the receivers of a broadcast counts as.
+pub const BROADCAST_COST: usize = 64;
+
 /// First pause after a failed `accept`; doubles up to [`ACCEPT_PAUSE_MAX`].
 pub const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
 

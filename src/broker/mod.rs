@@ -186,9 +186,8 @@ impl Broker {
     /// are no longer admitted are disconnected, and subscriptions that are no longer allowed end.
     /// Without this call both happens as well, within half a timeout of the listener.
     pub fn refresh_access(&self) {
-        for (peer, _) in self.hub.peers() {
-            session::refresh_access(&self.hub, &peer);
-        }
+        let peers = self.hub.peers().into_iter().map(|(peer, _)| peer);
+        session::refresh_all(&self.hub, &peers.collect::<Vec<_>>());
     }
 
     /// Announces an event to the subscribers of its topic; nothing happens without a core client.

@@ -69,7 +69,9 @@ pub(super) enum Inbox {
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) frames: async_channel::Sender<Frame>,
-    pub(super) queued: Mutex<Queued>,
+    /// The application reads it, or will.
+    taken: AtomicBool,
+    queued: Mutex<Queued>,
 }
 
 /// Why a connection ends by the broker's decision.
@@ -286,6 +288,24 @@ impl Peer {
 }
 
 impl Channel {
+    pub(super) fn new(frames: async_channel::Sender<Frame>) -> Self {
+        Self {
+            frames,
+            taken: AtomicBool::new(false),
+            queued: Mutex::default(),
+        }
+    }
+
+    /// Notes that the application has taken the receiving end.
+    pub(super) fn take(&self) {
+        self.taken.store(true, Relaxed);
+    }
+
+    /// False if nobody can be reading: then it is of no use to wait for room.
+    pub(super) fn is_taken(&self) -> bool {
+        self.taken.load(Relaxed)
+    }
+
     /// Counts a frame that was queued. `bytes` is what the statistics say it has.
     pub(super) fn count(&self, bytes: usize) {
         let mut queued = self.queued.lock();

@@ -18,6 +18,7 @@ use super::parcel::{Contents, Parcel};
 use super::peer::{Inbox, Peer};
 use super::topics::Receivers;
 use crate::borrow::Cow;
+use crate::limits::BROADCAST_COST;
 use crate::limits::{MAX_CACHED_TOPIC_BYTES, SHARED_PAYLOAD_BYTES};
 use crate::protocol::{
     ERR_ACCESS, ERR_CLIENT_NOT_REGISTERED, ERR_DATA, ERR_NOT_DELIVERED, RESPONSE_OK, delivery,
@@ -225,6 +226,8 @@ impl Router {
             return Routed::Done(ERR_ACCESS);
         }
         let receivers = self.hub.find_by_mask(mask);
+        // Looking for them takes time, also where there are few or none.
+        self.deliveries += BROADCAST_COST;
         let contents = Contents {
             kind: FrameKind::Broadcast,
             realtime: qos.is_realtime(),
@@ -354,6 +357,10 @@ impl Router {
                     if *overflow == Overflow::Disconnect {
                         self.hub.expel_slow(receiver);
                     }
+                    Offered::Done(ERR_NOT_DELIVERED)
+                }
+                Inbox::Channel(channel) if !channel.is_taken() => {
+                    self.refuse(receiver);
                     Offered::Done(ERR_NOT_DELIVERED)
                 }
                 _ => Offered::Wait,
@@ -521,10 +528,7 @@ mod tests {
 
     /// A source of frames that receives none.
     fn source(hub: &Arc<Hub>, name: &str) -> Router {
-        let inbox = Inbox::Channel(Channel {
-            frames: async_channel::bounded(1).0,
-            queued: parking_lot::Mutex::default(),
-        });
+        let inbox = Inbox::Channel(Channel::new(async_channel::bounded(1).0));
         let id = hub.new_peer_id();
         let source = Arc::new(Peer::new(
             id,
