@@ -38,6 +38,11 @@ pub const DEFAULT_QUEUE_BYTES: usize = 1024 * 1024;
 /// and announcements. When that room is used up too, they are dropped.
 pub const QUEUE_RESERVE_FRAMES: usize = 64;
 
+/// Frames for a client are dropped again after it had room: others are told of it this long after
+/// they were last told, at the earliest. A receiver that goes back and forth would otherwise become a
+/// flood for everybody.
+pub const SLOW_WARNING_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Acks that may wait for one client. At this number its requests are no longer read, so that a
 /// client which never reads its acks holds up itself only.
 pub const MAX_WAITING_ACKS: usize = 8192;

@@ -353,9 +353,10 @@ impl Router {
                 Inbox::Socket {
                     outbox, overflow, ..
                 } if *overflow != Overflow::Backpressure && outbox.is_blocked() => {
-                    self.refuse(receiver);
-                    if *overflow == Overflow::Disconnect {
-                        self.hub.expel_slow(receiver);
+                    let spell = self.refuse(receiver);
+                    match overflow {
+                        Overflow::Drop => self.hub.warn_of_drops(receiver, spell),
+                        _ => self.hub.expel_slow(receiver),
                     }
                     Offered::Done(ERR_NOT_DELIVERED)
                 }
@@ -368,13 +369,14 @@ impl Router {
         }
     }
 
-    fn refuse(&self, receiver: &Peer) {
-        receiver.count_refused();
+    /// Counts a frame that is not delivered. Returns the number of the spell that it belongs to.
+    fn refuse(&self, receiver: &Peer) -> u64 {
         log::debug!(
             "client {:?}: queue full, a frame of {:?} is refused",
             receiver.name,
             self.source.name
         );
+        receiver.count_refused()
     }
 
     /// Waits for those who have no room. Returns the response code of the operation.
@@ -402,7 +404,8 @@ impl Router {
                         }
                         Ok(Err(_)) => ERR_NOT_DELIVERED,
                         Err(_) => {
-                            self.refuse(&receiver);
+                            let spell = self.refuse(&receiver);
+                            self.hub.warn_of_drops(&receiver, spell);
                             ERR_NOT_DELIVERED
                         }
                     }
