@@ -1,8 +1,7 @@
 //! What a router does with receivers that have no room.
 
 use super::*;
-use crate::broker::config::BrokerOptions;
-use crate::broker::config::Overflow;
+use crate::broker::config::{BrokerOptions, Overflow};
 use crate::broker::internal::origin;
 use crate::broker::peer::{Channel, Kind};
 use crate::broker::topics::FilterSet;
