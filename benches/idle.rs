@@ -20,9 +20,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seconds = std::env::args().skip(1).find_map(|arg| arg.parse().ok());
     let window = Duration::from_secs(seconds.unwrap_or(DEFAULT_SECONDS));
     println!(
-        "| idle connections | resident KiB | KiB per connection | threads | wake-ups per minute |"
+        "| idle connections | resident KiB | of it anonymous | anonymous KiB per connection \
+         | threads | wake-ups per minute |"
     );
-    println!("|---:|---:|---:|---:|---:|");
+    println!("|---:|---:|---:|---:|---:|---:|");
     let mut empty = None;
     for connections in CONNECTIONS {
         let broker = Broker::start()?;
@@ -37,10 +38,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let wake_ups = broker.wake_ups()? - before;
         let per_minute = wake_ups as f64 * 60.0 / started.elapsed().as_secs_f64();
         let resident = broker.status("VmRSS:")?;
-        let base = *empty.get_or_insert(resident);
-        let each = (resident as f64 - base as f64) / connections.max(1) as f64;
+        let anonymous = broker.status("RssAnon:")?;
+        let base = *empty.get_or_insert(anonymous);
+        let each = (anonymous as f64 - base as f64) / connections.max(1) as f64;
         let threads = broker.status("Threads:")?;
-        println!("| {connections} | {resident} | {each:.2} | {threads} | {per_minute:.0} |");
+        println!(
+            "| {connections} | {resident} | {anonymous} | {each:.2} | {threads} | {per_minute:.0} |"
+        );
         drop(held);
     }
     Ok(())

@@ -95,7 +95,8 @@ impl Intake {
     ) -> Poll<io::Result<bool>> {
         LENT.with_borrow_mut(|lent| {
             if lent.is_empty() {
-                lent.resize(READ_BUFFER_BYTES, 0);
+                // Fresh from the system: pages that no read has reached yet take no memory.
+                *lent = vec![0; READ_BUFFER_BYTES];
             }
             let kept = self.held.len();
             let mut space = ReadBuf::new(&mut lent[kept..]);
