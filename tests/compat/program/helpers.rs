@@ -71,8 +71,11 @@ pub fn check_client_list(packed: &[u8], names: &[&str]) {
         assert_eq!(origin[0].is_some(), info.kind == "tcp");
         let counters: [u64; 4] = [info.r_frames, info.r_bytes, info.w_frames, info.w_bytes];
         let sizes: [usize; 2] = [info.queue, info.instances];
-        assert!(counters[0] <= counters[1] || sizes[1] > 0);
-        assert!(info == info && info.cmp(info).is_eq() && info.partial_cmp(info).is_some());
+        assert!(counters[0] <= counters[1] && sizes[1] == 1);
+    }
+    for pair in list.clients.windows(2) {
+        let (one, next) = (&pair[0], &pair[1]);
+        assert!(one != next && one < next && one.cmp(next).is_lt());
     }
 }
 
