@@ -1,4 +1,34 @@
-//! The interface that every client has, whatever carries its frames.
+//! The interface that every client has, whatever carries its frames: a socket ([`ipc`](crate::ipc)),
+//! or the memory of one process ([`broker::Client`](crate::broker::Client)).
+//!
+//! ```
+//! use elbus::client::AsyncClient;
+//! use elbus::{Error, QoS};
+//!
+//! /// Returns when the broker has published the alarm.
+//! async fn alarm(client: &mut dyn AsyncClient, text: &str) -> Result<(), Error> {
+//!     let qos = QoS::RealtimeProcessed;
+//!     let confirmation = client.publish("plant/alarm", text.as_bytes().into(), qos).await?;
+//!     // This QoS asks for a confirmation; `No` and `Realtime` do not.
+//!     if let Some(confirmation) = confirmation {
+//!         confirmation.await??;
+//!     }
+//!     Ok(())
+//! }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! #     #[cfg(feature = "broker")]
+//! #     {
+//! #         let broker = elbus::broker::Broker::new();
+//! #         alarm(&mut broker.register_client("sensor").await?, "too hot").await?;
+//! #     }
+//! #     Ok(())
+//! # }
+//! ```
+//!
+//! A confirmation need not be awaited at once: a program may send many frames, and look at their
+//! confirmations later. A message that was confirmed is in the queue of its receiver; that it was
+//! read only the receiver can say, for instance by an RPC reply.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
