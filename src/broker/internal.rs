@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::hub::Hub;
@@ -21,7 +20,8 @@ use crate::{DEFAULT_TIMEOUT, Error, EventChannel, IntoElbusResult, OpConfirm, Qo
 ///
 /// Errors of an operation are returned by the call itself; a confirmation, where the QoS asks for
 /// one, is fulfilled already. When the queue of a receiver is full, the call waits as the receiver's
-/// overflow policy says, and for another client of this process at most [`DEFAULT_TIMEOUT`].
+/// overflow policy says, and for another client of this process at most [`DEFAULT_TIMEOUT`]; not at
+/// all if that one has never taken its event channel.
 ///
 /// A client that is dropped is unregistered without an announcement.
 pub struct Client {
@@ -44,15 +44,11 @@ pub(super) fn origin(kind: Kind) -> Origin {
 pub(super) fn register(hub: &Arc<Hub>, name: &str) -> Result<Client, Error> {
     check_name(name, true).map_err(Error::data)?;
     let (frames, events) = async_channel::bounded(hub.queue_size().max(1));
-    let channel = Channel {
-        frames,
-        queued: Mutex::default(),
-    };
     let peer = Arc::new(Peer::new(
         hub.new_peer_id(),
         name.into(),
         origin(Kind::Internal),
-        Inbox::Channel(channel),
+        Inbox::Channel(Channel::new(frames)),
         None,
     ));
     hub.register(&peer)?;
@@ -151,6 +147,9 @@ fn confirmed(qos: QoS) -> OpConfirm {
 #[async_trait]
 impl AsyncClient for Client {
     fn take_event_channel(&mut self) -> Option<EventChannel> {
+        if let Inbox::Channel(channel) = &self.router.source.inbox {
+            channel.take();
+        }
         self.events.take()
     }
 

@@ -235,12 +235,12 @@ pub(super) async fn keep_alive(
             ticker.start()?;
         }
         ticker.tick().await?;
-        for (peer, _) in hub.peers() {
-            if is_of(&peer, &listener) {
-                session::refresh_access(&hub, &peer);
-                if let Inbox::Socket { outbox, .. } = &peer.inbox {
-                    outbox.ping_if_idle(&PING);
-                }
+        let peers = hub.peers().into_iter().map(|(peer, _)| peer);
+        let peers: Vec<_> = peers.filter(|peer| is_of(peer, &listener)).collect();
+        session::refresh_all(&hub, &peers);
+        for peer in peers {
+            if let Inbox::Socket { outbox, .. } = &peer.inbox {
+                outbox.ping_if_idle(&PING);
             }
         }
     }

@@ -58,7 +58,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-pub use access::{AaaMap, ClientAaa, IpNetwork};
+pub use access::{AaaMap, ClientAaa, IpNetwork, guarded_methods};
 #[cfg(feature = "rpc")]
 pub use announce::BrokerEvent;
 pub use config::{BrokerOptions, Overflow, ServerConfig};
@@ -186,9 +186,8 @@ impl Broker {
     /// are no longer admitted are disconnected, and subscriptions that are no longer allowed end.
     /// Without this call both happens as well, within half a timeout of the listener.
     pub fn refresh_access(&self) {
-        for (peer, _) in self.hub.peers() {
-            session::refresh_access(&self.hub, &peer);
-        }
+        let peers = self.hub.peers().into_iter().map(|(peer, _)| peer);
+        session::refresh_all(&self.hub, &peers.collect::<Vec<_>>());
     }
 
     /// Announces an event to the subscribers of its topic; nothing happens without a core client.

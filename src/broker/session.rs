@@ -333,19 +333,37 @@ impl Batch<'_> {
     }
 
     fn refresh_access(&self) {
-        refresh_access(&self.router.hub, self.peer);
+        if !refresh_access(&self.router.hub, self.peer) {
+            self.router.hub.expel(self.peer, Reason::Access);
+        }
     }
 }
 
-/// Makes the client's rights those that the access map has now.
-pub(super) fn refresh_access(hub: &Hub, peer: &Arc<Peer>) {
-    let Some(access) = &peer.access else { return };
+/// Makes the rights of many clients those that the access map has now. Nobody is told of those who
+/// have to go before everybody has only the subscriptions that are still allowed.
+pub(super) fn refresh_all(hub: &Hub, peers: &[Arc<Peer>]) {
+    let revoked: Vec<_> = peers
+        .iter()
+        .filter(|peer| !refresh_access(hub, peer))
+        .collect();
+    for peer in revoked {
+        hub.expel(peer, Reason::Access);
+    }
+}
+
+/// Makes the client's rights those that the access map has now. False if it is not admitted any
+/// more.
+fn refresh_access(hub: &Hub, peer: &Arc<Peer>) -> bool {
+    let Some(access) = &peer.access else {
+        return true;
+    };
     match access.refresh() {
-        Refreshed::Unchanged => {}
-        Refreshed::Changed => revoke_denied(hub, peer, access),
-        Refreshed::Revoked => {
-            hub.expel(peer, Reason::Access);
+        Refreshed::Unchanged => true,
+        Refreshed::Changed => {
+            revoke_denied(hub, peer, access);
+            true
         }
+        Refreshed::Revoked => false,
     }
 }
 

@@ -190,3 +190,19 @@ async fn whoever_is_no_longer_admitted_does_nothing_more() {
     wait_for_end(&mut former).await;
     assert!(events.is_empty());
 }
+
+/// Virtual time stands still as long as nobody waits for it.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_an_event_channel_that_was_never_taken() {
+    let mut broker = Broker::new();
+    broker.set_queue_size(1);
+    let mut sender = broker.register_client("sender").await.expect("a name");
+    let deaf = broker.register_client("deaf").await.expect("a name");
+    let started = tokio::time::Instant::now();
+    let mut send = async || sender.send("deaf", b"x".as_slice().into(), QoS::No).await;
+    send().await.expect("room for one");
+    let error = send().await.expect_err("no room for another");
+    assert_eq!(error.kind(), crate::ErrorKind::NotDelivered);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    drop(deaf);
+}

@@ -345,10 +345,7 @@ mod tests {
     use super::*;
 
     fn peer() -> Arc<Peer> {
-        let channel = Channel {
-            frames: async_channel::bounded(1).0,
-            queued: parking_lot::Mutex::default(),
-        };
+        let channel = Channel::new(async_channel::bounded(1).0);
         let inbox = Inbox::Channel(channel);
         let origin = origin(Kind::Internal);
         Arc::new(Peer::new(1, "peer".into(), origin, inbox, None))

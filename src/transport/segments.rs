@@ -100,7 +100,6 @@ impl Segment {
 }
 
 /// Makes room for more in a segment that has not its full size yet. False if it would exceed that.
-#[cold]
 fn grow(segment: &mut Vec<u8>, bytes: usize) -> bool {
     let needed = segment.len() + bytes;
     if needed > SEGMENT_BYTES {
@@ -152,22 +151,12 @@ impl Segments {
     /// The segment that takes the next `bytes`, charged with `load`.
     #[inline]
     fn tail(&mut self, bytes: usize, load: Load) -> &mut Vec<u8> {
-        let fits = match self.list.back_mut() {
-            Some(Segment {
-                bytes: Bytes::Owned(tail),
-                ..
-            }) => tail.capacity() - tail.len() >= bytes || grow(tail, bytes),
-            _ => false,
-        };
+        let fits = matches!(
+            self.list.back(),
+            Some(Segment { bytes: Bytes::Owned(tail), .. }) if tail.capacity() - tail.len() >= bytes
+        );
         if !fits {
-            let mut fresh = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
-            if fresh.capacity() < bytes && !grow(&mut fresh, bytes) {
-                fresh.reserve_exact(bytes);
-            }
-            self.list.push_back(Segment {
-                bytes: Bytes::Owned(fresh),
-                load: Load::default(),
-            });
+            self.make_room(bytes);
         }
         match self.list.back_mut() {
             Some(Segment {
@@ -177,8 +166,29 @@ impl Segments {
                 charged.add(load);
                 tail
             }
-            _ => unreachable!("an owned segment was pushed or found above"),
+            _ => unreachable!("an owned segment was found above or pushed"),
         }
+    }
+
+    /// Makes the last segment an owned one with room for `bytes`.
+    #[cold]
+    fn make_room(&mut self, bytes: usize) {
+        if let Some(Segment {
+            bytes: Bytes::Owned(tail),
+            ..
+        }) = self.list.back_mut()
+            && grow(tail, bytes)
+        {
+            return;
+        }
+        let mut fresh = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        if fresh.capacity() < bytes && !grow(&mut fresh, bytes) {
+            fresh.reserve_exact(bytes);
+        }
+        self.list.push_back(Segment {
+            bytes: Bytes::Owned(fresh),
+            load: Load::default(),
+        });
     }
 
     /// Puts what came later behind this queue.

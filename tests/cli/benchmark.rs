@@ -3,6 +3,9 @@
 use crate::common::Broker;
 use crate::program::{Running, command, elbus};
 
+/// Stages in which each operation is confirmed on its own, and has a latency.
+const CONFIRMED: [&str; 4] = [STAGES[1], STAGES[3], STAGES[4], STAGES[5]];
+
 const STAGES: [&str; 7] = [
     "send.qos.no",
     "send.qos.processed",
@@ -23,7 +26,14 @@ fn every_stage_has_a_row() {
     let mut rows = rows.collect::<Vec<_>>().into_iter();
     assert_eq!(
         rows.next().expect("titles"),
-        ["stage", "iterations", "ops/s"]
+        [
+            "stage",
+            "iterations",
+            "ops/s",
+            "p50/µs",
+            "p99/µs",
+            "p99.9/µs"
+        ]
     );
     let results: Vec<_> = rows.skip(1).collect();
     assert_eq!(results.iter().map(|row| row[0]).collect::<Vec<_>>(), STAGES);
@@ -33,6 +43,28 @@ fn every_stage_has_a_row() {
             .all(|row| row[1] == "100" && row[2].parse::<u64>().is_ok()),
         "{table}"
     );
+    for row in results {
+        let latencies = row[3..].iter().filter(|cell| cell.parse::<f64>().is_ok());
+        let expected = if CONFIRMED.contains(&row[0]) { 3 } else { 0 };
+        assert_eq!(latencies.count(), expected, "{table}");
+    }
+}
+
+#[test]
+fn json_results_hold_ordered_percentiles_of_confirmed_stages() {
+    let broker = Broker::start(&[]);
+    let results = elbus(&broker, &["benchmark", "-i", "100", "--json"]).json();
+    for result in results.as_array().expect("an array") {
+        let stage = result["stage"].as_str().expect("a name");
+        let latency = &result["latency_ns"];
+        if !CONFIRMED.contains(&stage) {
+            assert!(latency.is_null(), "{result}");
+            continue;
+        }
+        let [p50, p99, p99_9] =
+            ["p50", "p99", "p99.9"].map(|key| latency[key].as_u64().expect("nanoseconds"));
+        assert!(0 < p50 && p50 <= p99 && p99 <= p99_9, "{result}");
+    }
 }
 
 #[test]

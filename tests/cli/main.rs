@@ -9,6 +9,7 @@ mod program;
 mod benchmark;
 mod broker;
 mod listen;
+mod monitor;
 mod rpc;
 mod rpc_listen;
 mod send;

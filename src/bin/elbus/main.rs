@@ -17,6 +17,7 @@ mod logging;
 mod output;
 mod payload;
 mod table;
+mod text;
 
 use std::process::ExitCode;
 

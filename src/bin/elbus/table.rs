@@ -45,7 +45,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
     }
 
     fn widths(&self) -> [usize; COLUMNS] {
-        let mut widths = self.columns.map(|(title, _)| title.len());
+        let mut widths = self.columns.map(|(title, _)| title.chars().count());
         for cells in &self.rows {
             for (width, cell) in zip(&mut widths, cells) {
                 *width = (*width).max(cell.chars().count());

@@ -122,8 +122,15 @@ async fn run(connection: Arc<Connection>, mut receiver: Receiver) {
         result = receiver.run() => result,
         () = confirmations.watch() => Ok(()),
         () = closing.notified() => {
-            // What was sent before leaves; nobody is interested in what arrives.
-            let _ = tokio::time::timeout(*timeout, outbox.finish(Some(*timeout))).await;
+            // What was sent before leaves. What arrives interests nobody, but a TCP socket that is
+            // closed with unread input takes back what has left and is still on its way.
+            let leave = async {
+                let finished = outbox.finish(Some(*timeout)).await;
+                outbox.close();
+                finished
+            };
+            let leaving = async { tokio::try_join!(leave, receiver.discard()) };
+            let _ = tokio::time::timeout(*timeout, leaving).await;
             Ok(())
         }
     };
@@ -241,5 +248,49 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Client;
+    use super::*;
+    use crate::client::AsyncClient;
+    use crate::protocol::delivery::PING;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    /// Closing a TCP socket with unread input would take back what is on its way.
+    #[tokio::test]
+    async fn what_was_sent_arrives_although_the_client_does_not_read_any_more() {
+        const BYTES: usize = 4 * 1024 * 1024;
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let broker = std::thread::spawn(move || {
+            let (mut peer, _) = listener.accept().expect("a client");
+            peer.write_all(&greeting()).expect("open");
+            peer.write_all(&[1, 1]).expect("open");
+            let mut pings = peer.try_clone().expect("a handle");
+            std::thread::spawn(move || {
+                while pings.write_all(&PING).is_ok() {
+                    std::thread::sleep(Duration::from_micros(100));
+                }
+            });
+            std::thread::sleep(Duration::from_millis(300));
+            let mut got = Vec::new();
+            let result = peer.read_to_end(&mut got);
+            let _ = peer.shutdown(std::net::Shutdown::Both);
+            result.map(|_| got.len()).map_err(|e| (e, got.len()))
+        });
+        let config = Config::new(&address, "c").timeout(Duration::from_secs(10));
+        let mut client = Client::connect(&config).await.expect("a connection");
+        let payload = vec![0; BYTES];
+        let sent = client.send("x", payload.into(), QoS::No).await;
+        assert!(sent.expect("room").is_none());
+        drop(client);
+        let got = tokio::task::spawn_blocking(|| broker.join()).await;
+        let got = got.expect("a thread").expect("no panic");
+        // Greeting, name, header, target.
+        assert_eq!(got.expect("a proper end"), 3 + 2 + 1 + 9 + 2 + BYTES);
     }
 }

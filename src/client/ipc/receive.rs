@@ -79,6 +79,16 @@ impl Receiver {
         }
     }
 
+    /// Reads until the broker has closed the connection, and keeps nothing.
+    pub(super) async fn discard(&mut self) -> io::Result<()> {
+        let nothing_held = |bytes: &[u8]| Taken {
+            consumed: bytes.len(),
+            stop: Stop::NeedMore { size: 0 },
+        };
+        while self.intake.read(nothing_held).await? {}
+        Ok(())
+    }
+
     /// Takes what one read from the socket brings. False at the end of the stream.
     async fn read(&mut self) -> io::Result<bool> {
         let Self {

@@ -4,6 +4,7 @@
 mod benchmark;
 mod broker;
 mod listen;
+mod monitor;
 mod publish;
 mod rpc;
 mod send;
@@ -20,6 +21,7 @@ pub enum Command {
     Send(send::Send),
     Publish(publish::Publish),
     Listen(listen::Listen),
+    Monitor(monitor::Monitor),
     #[command(subcommand)]
     Rpc(rpc::Command),
     Benchmark(benchmark::Benchmark),
@@ -33,6 +35,7 @@ impl Command {
             Self::Send(command) => command.run(context).await,
             Self::Publish(command) => command.run(context).await,
             Self::Listen(command) => command.run(context).await,
+            Self::Monitor(command) => command.run(context).await,
             Self::Rpc(command) => command.run(context).await,
             Self::Benchmark(command) => command.run(context).await,
         }

@@ -9,12 +9,16 @@ use elbus::Error;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
+use super::latency::{Latencies, Percentiles};
 use super::stage::Stage;
 use super::worker::Worker;
 use crate::context::Context;
 use crate::failure::Failure;
 
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Length of the bar, in characters.
+const BAR_CHARS: usize = 40;
 
 /// The result of a stage.
 #[derive(Debug, Serialize)]
@@ -23,6 +27,8 @@ pub struct Measurement {
     pub iterations: u64,
     pub seconds: f64,
     pub operations_per_second: f64,
+    /// Only of stages in which every operation is confirmed.
+    pub latency_ns: Option<Percentiles>,
 }
 
 /// Counts the operations of all workers that are done.
@@ -55,16 +61,21 @@ pub async fn measure(
     for (mut worker, share) in workers.drain(..).zip(shares) {
         let meter = meter.clone();
         running.spawn(async move {
-            stage.run(&mut worker, share, &meter).await?;
-            Ok::<_, Failure>(worker)
+            let latencies = stage.run(&mut worker, share, &meter).await?;
+            Ok::<_, Failure>((worker, latencies))
         });
     }
+    let mut latencies = Latencies::new();
     let mut progress = Progress::new(context, stage, iterations);
     let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
     loop {
         tokio::select! {
             ended = running.join_next() => match ended {
-                Some(Ok(worker)) => workers.push(worker?),
+                Some(Ok(ended)) => {
+                    let (worker, of_worker) = ended?;
+                    workers.push(worker);
+                    latencies.merge(&of_worker);
+                }
                 Some(Err(error)) => return Err(Failure::Local(format!("a worker failed: {error}"))),
                 None => break,
             },
@@ -77,6 +88,7 @@ pub async fn measure(
         iterations,
         seconds,
         operations_per_second: iterations as f64 / seconds.max(f64::MIN_POSITIVE),
+        latency_ns: latencies.percentiles(),
     })
 }
 
@@ -111,9 +123,9 @@ impl Progress {
 
     fn update(&mut self, done: u64) -> Result<(), Failure> {
         if self.shown {
-            let percent = done.saturating_mul(100) / self.iterations;
+            let line = bar(self.stage.name(), done as f64 / self.iterations as f64);
             // There is nobody to tell if the terminal is gone.
-            let _ = write!(io::stderr(), "\r\x1b[K{} {percent} %", self.stage.name());
+            let _ = write!(io::stderr(), "\r\x1b[K{line}");
         }
         if done != self.last_done {
             self.last_done = done;
@@ -135,9 +147,24 @@ impl Drop for Progress {
     }
 }
 
+/// A bar after the name of what it is about, as long as the longest name of a stage.
+fn bar(name: &str, done: f64) -> String {
+    let full = ((BAR_CHARS as f64 * done) as usize).min(BAR_CHARS);
+    let (full, rest) = ("#".repeat(full), ".".repeat(BAR_CHARS - full));
+    format!("{name:<23}  {full}{rest}  {:3.0} %", 100.0 * done)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bars_grow_from_left_to_right() {
+        let expected = "rpc.call                 ##########..............................   25 %";
+        assert_eq!(bar("rpc.call", 0.25), expected);
+        let full = bar(Stage::ALL[3].name(), 1.0);
+        assert!(full.ends_with(&format!("  {}  100 %", "#".repeat(BAR_CHARS))));
+    }
 
     #[test]
     fn shares_add_up() {

@@ -1,5 +1,6 @@
 //! `elbus BUS benchmark`: how many operations per second the bus takes from this device.
 
+mod latency;
 mod measure;
 mod stage;
 mod worker;
@@ -13,6 +14,7 @@ use elbus::limits::DEFAULT_MAX_FRAME;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::table::{Align, Table};
+use latency::Percentiles;
 use measure::{Measurement, measure};
 use stage::Stage;
 use worker::Worker;
@@ -29,7 +31,10 @@ Stages:
   send+recv.qos.processed  the same, each after the previous one was acknowledged
   rpc.call                 calls of the broker, each after the reply to the previous one
   rpc.call+handle          the same to oneself
-  rpc.call0                calls to oneself without a reply, counted when they are handled";
+  rpc.call0                calls to oneself without a reply, counted when they are handled
+
+The times, in microseconds, are those in which 50, 99 and 99.9 % of the operations were confirmed or
+replied to; of send+recv, in which they were back.";
 
 /// Room that the name of the target and the header of a call take in a frame, in bytes.
 const MAX_FRAME_HEADER: usize = 2 * 1024;
@@ -84,18 +89,29 @@ impl Benchmark {
     }
 }
 
-fn table(results: &[Measurement]) -> Table<3> {
+fn table(results: &[Measurement]) -> Table<6> {
     let mut table = Table::new([
         ("stage", Align::Left),
         ("iterations", Align::Right),
         ("ops/s", Align::Right),
+        ("p50/µs", Align::Right),
+        ("p99/µs", Align::Right),
+        ("p99.9/µs", Align::Right),
     ]);
     for result in results {
-        let operations_per_second = format!("{:.0}", result.operations_per_second);
+        let times = result.latency_ns.as_ref();
+        let micros = |select: fn(&Percentiles) -> u64| {
+            times.map_or(String::new(), |times| {
+                format!("{:.1}", select(times) as f64 / 1e3)
+            })
+        };
         table.row([
             result.stage,
             &result.iterations.to_string(),
-            &operations_per_second,
+            &format!("{:.0}", result.operations_per_second),
+            &micros(|times| times.p50),
+            &micros(|times| times.p99),
+            &micros(|times| times.p99_9),
         ]);
     }
     table

@@ -1,10 +1,15 @@
 //! The stages of the benchmark: what one worker does in each.
 
+use std::collections::VecDeque;
+use std::time::Instant;
+
 use elbus::client::AsyncClient;
 use elbus::rpc::Rpc;
 use elbus::{Error, FrameKind, OpConfirm, QoS};
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
+use super::latency::Latencies;
 use super::measure::Meter;
 use super::worker::{WINDOW, Worker};
 use crate::failure::Failure;
@@ -48,8 +53,14 @@ impl Stage {
         }
     }
 
-    /// Does `count` operations and returns when all of them have had their effect.
-    pub async fn run(self, worker: &mut Worker, count: u64, meter: &Meter) -> Result<(), Failure> {
+    /// Does `count` operations and returns when all of them have had their effect. The latencies are
+    /// those of confirmed operations; the others have none.
+    pub async fn run(
+        self,
+        worker: &mut Worker,
+        count: u64,
+        meter: &Meter,
+    ) -> Result<Latencies, Failure> {
         match self {
             Self::Send(qos) => send(worker, count, qos, meter)
                 .await
@@ -77,10 +88,20 @@ async fn confirmed(operation: Result<OpConfirm, Error>) -> Result<(), Error> {
     }
 }
 
-async fn send(worker: &mut Worker, count: u64, qos: QoS, meter: &Meter) -> Result<(), Error> {
+async fn send(
+    worker: &mut Worker,
+    count: u64,
+    qos: QoS,
+    meter: &Meter,
+) -> Result<Latencies, Error> {
     let payload = &*worker.payload;
+    let mut latencies = Latencies::new();
     for _ in 0..count {
+        let start = Instant::now();
         confirmed(worker.client.send(BROKER, payload.into(), qos).await).await?;
+        if qos.needs_ack() {
+            latencies.record(start.elapsed());
+        }
         meter.count();
     }
     // Frames without acks may still be on their way; this one arrives behind them.
@@ -90,7 +111,8 @@ async fn send(worker: &mut Worker, count: u64, qos: QoS, meter: &Meter) -> Resul
             .send(BROKER, payload.into(), QoS::Processed)
             .await,
     )
-    .await
+    .await?;
+    Ok(latencies)
 }
 
 async fn send_receive(
@@ -98,8 +120,10 @@ async fn send_receive(
     count: u64,
     qos: QoS,
     meter: &Meter,
-) -> Result<(), Error> {
+) -> Result<Latencies, Error> {
     let window = Semaphore::new(WINDOW as usize);
+    // When the confirmed frames that are under way were sent. They come back in the same order.
+    let departures = Mutex::new(VecDeque::new());
     let own_name = worker.client.get_name().to_owned();
     let Worker {
         client,
@@ -113,33 +137,48 @@ async fn send_receive(
             if let Ok(room) = window.acquire().await {
                 room.forget();
             }
+            if qos.needs_ack() {
+                departures.lock().push_back(Instant::now());
+            }
             confirmed(client.send(&own_name, (&**payload).into(), qos).await).await?;
         }
         Ok(())
     };
     let receive = async {
+        let mut latencies = Latencies::new();
         let mut received = 0;
         while received < count {
             let frame = frames.recv().await.map_err(|_| Error::eof())?;
             // The broker's announcements arrive here too.
             if frame.kind() == FrameKind::Message {
                 received += 1;
+                if let Some(start) = departures.lock().pop_front() {
+                    latencies.record(start.elapsed());
+                }
                 window.add_permits(1);
                 meter.count();
             }
         }
-        Ok(())
+        Ok(latencies)
     };
-    tokio::try_join!(send, receive).map(|_| ())
+    tokio::try_join!(send, receive).map(|((), latencies)| latencies)
 }
 
-async fn call(worker: &Worker, target: &str, count: u64, meter: &Meter) -> Result<(), Failure> {
+async fn call(
+    worker: &Worker,
+    target: &str,
+    count: u64,
+    meter: &Meter,
+) -> Result<Latencies, Failure> {
     let payload = &*worker.payload;
+    let mut latencies = Latencies::new();
     for _ in 0..count {
+        let start = Instant::now();
         let call = worker
             .rpc
             .call(target, ECHO_METHOD, payload.into(), QoS::Processed);
         let reply = call.await?;
+        latencies.record(start.elapsed());
         if reply.payload().len() != payload.len() {
             return Err(Failure::Local(format!(
                 "{target} returned something else than was sent"
@@ -147,10 +186,10 @@ async fn call(worker: &Worker, target: &str, count: u64, meter: &Meter) -> Resul
         }
         meter.count();
     }
-    Ok(())
+    Ok(latencies)
 }
 
-async fn call0(worker: &Worker, count: u64, meter: &Meter) -> Result<(), Error> {
+async fn call0(worker: &Worker, count: u64, meter: &Meter) -> Result<Latencies, Error> {
     let Worker {
         rpc,
         rpc_name,
@@ -171,5 +210,6 @@ async fn call0(worker: &Worker, count: u64, meter: &Meter) -> Result<(), Error> 
     }
     // All room is back when all calls have been handled.
     let _ = window.acquire_many(WINDOW).await;
-    Ok(())
+    // The confirmations say that the broker has the calls, not that they were handled.
+    Ok(Latencies::new())
 }

@@ -1,0 +1,231 @@
+//! From a decoded operation to the outboxes of its receivers: the one path for messages, broadcasts
+//! and publications, of sessions and of clients in this process.
+//!
+//! A router belongs to one source. It never waits by itself: a receiver without room makes it
+//! return a [`Held`] parcel, for which [`Router::wait`] waits as the receiver's overflow policy says,
+//! after everything else has left.
+//!
+//! Here receivers are found; `offer` puts frames into their queues, `wait` waits for room.
+
+mod offer;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::hub::Hub;
+use super::parcel::Contents;
+use super::peer::{Inbox, Peer};
+use super::topics::Receivers;
+use crate::borrow::Cow;
+use crate::limits::{BROADCAST_COST, MAX_CACHED_TOPIC_BYTES};
+use crate::protocol::{ERR_ACCESS, ERR_CLIENT_NOT_REGISTERED, RESPONSE_OK};
+use crate::{FrameKind, QoS};
+use offer::Touched;
+pub(super) use wait::Held;
+
+/// What became of an operation.
+#[derive(Debug)]
+pub(super) enum Routed {
+    /// It is done, with this response code.
+    Done(u8),
+    /// Some receivers have no room.
+    Held(Box<Held>),
+}
+
+/// See the top of this file.
+pub(super) struct Router {
+    pub(super) hub: Arc<Hub>,
+    pub(super) source: Arc<Peer>,
+    /// How long the source waits for a receiver in this process that has no room. Receivers behind
+    /// sockets have a time of their own.
+    timeout: Duration,
+    /// The receiver of the last message.
+    last_target: Option<Arc<Peer>>,
+    /// The receivers of the last publication.
+    last_topic: Option<LastTopic>,
+    scratch: Vec<u8>,
+    touched: Touched,
+    /// Deliveries since the last [`Router::settle`].
+    pub(super) deliveries: usize,
+}
+
+struct LastTopic {
+    topic: String,
+    generation: u64,
+    receivers: Receivers,
+}
+
+impl Router {
+    pub(super) fn new(hub: Arc<Hub>, source: Arc<Peer>, timeout: Duration) -> Self {
+        Self {
+            hub,
+            source,
+            timeout,
+            last_target: None,
+            last_topic: None,
+            scratch: Vec::new(),
+            touched: Touched::default(),
+            deliveries: 0,
+        }
+    }
+
+    /// Sends a message to one client. `counted` is the length of the body, in bytes.
+    #[inline]
+    pub(super) fn message<'a>(
+        &mut self,
+        target: &str,
+        header: Option<Cow<'a>>,
+        payload: Cow<'a>,
+        qos: QoS,
+        counted: usize,
+    ) -> Routed {
+        if !self.allows(|rights| rights.may_send_to(target)) {
+            return Routed::Done(ERR_ACCESS);
+        }
+        let known = matches!(
+            &self.last_target,
+            Some(peer) if *peer.name == *target && peer.is_alive()
+        );
+        if !known {
+            self.last_target = self.hub.find(target);
+        }
+        let Some(receiver) = self.last_target.take() else {
+            return Routed::Done(ERR_CLIENT_NOT_REGISTERED);
+        };
+        #[cfg(feature = "rpc")]
+        if matches!(receiver.inbox, Inbox::Core) {
+            let routed = self.ask_core(&receiver, header, payload, qos);
+            self.last_target = Some(receiver);
+            return routed;
+        }
+        if header.is_none() && self.push_small(&receiver, payload.as_slice(), qos, counted) {
+            self.last_target = Some(receiver);
+            return Routed::Done(RESPONSE_OK);
+        }
+        let contents = Contents {
+            kind: FrameKind::Message,
+            realtime: qos.is_realtime(),
+            topic: None,
+            header,
+            payload,
+            counted,
+        };
+        let routed = self.deliver(
+            self.source.name.clone(),
+            contents,
+            std::slice::from_ref(&receiver),
+            true,
+        );
+        self.last_target = Some(receiver);
+        routed
+    }
+
+    /// Sends to every client whose name matches the mask.
+    pub(super) fn broadcast(
+        &mut self,
+        mask: &str,
+        payload: Cow<'_>,
+        qos: QoS,
+        counted: usize,
+    ) -> Routed {
+        if !self.allows(|rights| rights.may_broadcast_to(mask)) {
+            return Routed::Done(ERR_ACCESS);
+        }
+        let receivers = self.hub.find_by_mask(mask);
+        // Looking for them takes time, also where there are few or none.
+        self.deliveries += BROADCAST_COST;
+        let contents = Contents {
+            kind: FrameKind::Broadcast,
+            realtime: qos.is_realtime(),
+            topic: None,
+            header: None,
+            payload,
+            counted,
+        };
+        self.deliver(self.source.name.clone(), contents, &receivers, false)
+    }
+
+    /// Publishes to a topic; with `receiver`, for the subscribers of that primary name only.
+    pub(super) fn publish(
+        &mut self,
+        topic: &str,
+        receiver: Option<&str>,
+        payload: Cow<'_>,
+        qos: QoS,
+        counted: usize,
+    ) -> Routed {
+        if !self.allows(|rights| rights.may_publish_to(topic)) {
+            return Routed::Done(ERR_ACCESS);
+        }
+        let mut receivers = self.receivers(topic);
+        if let Some(name) = receiver {
+            let chosen = receivers.iter().filter(|peer| peer.primary_name() == name);
+            receivers = chosen.cloned().collect();
+        }
+        let contents = Contents {
+            kind: FrameKind::Publish,
+            realtime: qos.is_realtime(),
+            topic: Some(topic),
+            header: None,
+            payload,
+            counted,
+        };
+        self.deliver(self.source.name.clone(), contents, &receivers, false)
+    }
+
+    fn receivers(&mut self, topic: &str) -> Receivers {
+        match &self.last_topic {
+            Some(last)
+                if last.topic == topic && last.generation == self.hub.topics.generation() =>
+            {
+                last.receivers.clone()
+            }
+            _ => {
+                let (generation, receivers) = self.hub.topics.receivers(topic);
+                self.last_topic = (topic.len() <= MAX_CACHED_TOPIC_BYTES).then(|| LastTopic {
+                    topic: topic.to_owned(),
+                    generation,
+                    receivers: receivers.clone(),
+                });
+                receivers
+            }
+        }
+    }
+
+    fn allows(&self, check: impl FnOnce(&super::access::Rights) -> bool) -> bool {
+        match &self.source.access {
+            None => true,
+            Some(access) => access.allows(check),
+        }
+    }
+
+    /// Gives a message to the broker's own client, and delivers the reply if there is one. A source
+    /// that does not read its replies is a receiver without room, like any other.
+    #[cfg(feature = "rpc")]
+    fn ask_core(
+        &mut self,
+        core: &Peer,
+        header: Option<Cow<'_>>,
+        payload: Cow<'_>,
+        qos: QoS,
+    ) -> Routed {
+        let header = header.as_ref().map(Cow::as_slice);
+        let source = self.source.clone();
+        let payload = payload.as_slice();
+        let Some(reply) = super::core_rpc::answer(&self.hub, &source, header, payload) else {
+            return Routed::Done(RESPONSE_OK);
+        };
+        let contents = Contents {
+            kind: FrameKind::Message,
+            realtime: qos.is_realtime(),
+            topic: None,
+            counted: source.name.len() + 1 + reply.head().len() + reply.body.len(),
+            header: Some(Cow::Borrowed(reply.head())),
+            payload: reply.body.as_borrowed(),
+        };
+        self.deliver(core.name.clone(), contents, &[source], true)
+    }
+}

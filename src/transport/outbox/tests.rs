@@ -1,0 +1,45 @@
+//! What an outbox sends, and when.
+
+use super::*;
+use crate::transport::socket::Socket;
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+
+/// An outbox, and the other end of its socket.
+async fn outbox() -> (Outbox, UnixStream) {
+    let (near, far) = UnixStream::pair().expect("sockets");
+    near.set_nonblocking(true).expect("a socket");
+    far.set_nonblocking(true).expect("a socket");
+    let near = tokio::net::UnixStream::from_std(near).expect("a runtime");
+    near.writable().await.expect("a socket");
+    let bounds = Bounds {
+        frames: 8,
+        bytes: 1024 * 1024,
+        linger: None,
+    };
+    (Outbox::new(Socket::Unix(near).split().1, bounds), far)
+}
+
+/// The broker says nothing to those who hear from it anyway. A client that is asked to ping
+/// does: it may be a long time until it is asked again.
+#[tokio::test]
+async fn a_ping_that_is_asked_for_is_sent() {
+    let (outbox, mut far) = outbox().await;
+    let frame = Encoded {
+        head: b"frame",
+        payload: Payload::Copied(&[]),
+        realtime: true,
+        counted: 0,
+    };
+    assert_eq!(
+        outbox.push(frame, Account::Frame),
+        Push::Queued { settle: true }
+    );
+    outbox.settle();
+    outbox.ping_if_idle(b"idle");
+    outbox.ping(b"ping");
+    outbox.ping_if_idle(b"idle");
+    let mut got = [0; 32];
+    let n = far.read(&mut got).expect("what was sent");
+    assert_eq!(&got[..n], b"framepingidle");
+}
