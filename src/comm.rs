@@ -1,5 +1,27 @@
 //! A buffered writer that flushes after a time to live: small frames join each other in one write,
-//! and none of them waits long.
+//! and none of them waits long. The connections of this crate have better means; this is for
+//! programs that write frames to streams of their own.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use elbus::comm::{Flush, TtlBufWriter};
+//! use tokio::io::AsyncReadExt;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let (stream, mut other_end) = tokio::io::duplex(1024);
+//! let (ttl, timeout) = (Duration::from_micros(10), Duration::from_secs(1));
+//! let mut writer = TtlBufWriter::new(stream, 8192, ttl, timeout);
+//! writer.write(b"this can wait, ", Flush::Scheduled).await?;
+//! writer.write(b"this cannot", Flush::Instant).await?;
+//!
+//! let mut bytes = [0; 26];
+//! other_end.read_exact(&mut bytes).await?;
+//! assert_eq!(&bytes, b"this can wait, this cannot");
+//! # Ok(())
+//! # }
+//! ```
 
 use std::convert::Infallible;
 use std::io;

@@ -3,6 +3,32 @@
 //!
 //! The structures travel as MessagePack maps with the keys in the order of their fields:
 //! `rmp_serde::to_vec_named` writes them, `rmp_serde::from_slice` reads them.
+//!
+//! ```
+//! # #[cfg(all(feature = "rpc", feature = "broker"))]
+//! # mod example {
+//! use elbus::broker::Broker;
+//! use elbus::common::ClientList;
+//! use elbus::rpc::{Rpc, RpcClient};
+//! use elbus::{QoS, empty_payload};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let broker = Broker::new();
+//! broker.init_default_core_rpc().await?;
+//! let rpc = RpcClient::new0(broker.register_client("operator").await?);
+//!
+//! let params = empty_payload!();
+//! let reply = rpc.call(".broker", "client.list", params, QoS::Processed).await?;
+//! let list: ClientList = rmp_serde::from_slice(reply.payload())?;
+//! let names: Vec<&str> = list.clients.iter().map(|client| client.name).collect();
+//! assert_eq!(names, [".broker", "operator"]);
+//! # Ok(())
+//! # }
+//! # }
+//! # #[cfg(all(feature = "rpc", feature = "broker"))]
+//! # example::main().unwrap();
+//! ```
 
 use std::cmp::Ordering;
 

@@ -16,6 +16,11 @@
 //! | `std-alloc` | the programs use the standard allocator |
 //!
 //! No feature is on by default.
+//!
+//! Where to start: [`ipc`] for a program that uses a broker, [`rpc`] for one that offers or calls
+//! methods, [`broker`] for one that is a broker. What can be done with a client, whichever it is, is
+//! the trait [`client::AsyncClient`]; what it receives is a [`Frame`]; whether the broker confirms an
+//! operation is its [`QoS`]. The directory `examples` has a program for each of these.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -52,6 +57,34 @@ pub mod tools;
 mod transport;
 
 /// The client for UNIX and TCP sockets.
+///
+/// ```no_run
+/// use elbus::QoS;
+/// use elbus::client::AsyncClient;
+/// use elbus::ipc::{Client, Config};
+///
+/// # async fn example() -> Result<(), elbus::Error> {
+/// // A path, or HOST:PORT; and the name by which others reach this client.
+/// let config = Config::new("/run/elbus.sock", "display.1");
+/// let mut client = Client::connect(&config).await?;
+/// let events = client.take_event_channel().expect("nobody else has taken it");
+/// client.subscribe("plant/#", QoS::Realtime).await?;
+///
+/// // The channel ends with the connection.
+/// while let Ok(frame) = events.recv().await {
+///     println!("{}: {} bytes", frame.topic().unwrap_or("message"), frame.payload().len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Messages, broadcasts and publications arrive on the event channel, in the order in which they were
+/// sent. Confirmations do not; they belong to the calls that asked for them.
+///
+/// A client does not connect again by itself: a new one starts without the subscriptions of the old
+/// one, and what was sent in between is lost. Nor does it [`ping`](crate::client::AsyncClient::ping),
+/// which is how the loss of a silent connection is noticed; an [`RpcClient`](crate::rpc::RpcClient)
+/// on top of it does.
 #[cfg(feature = "ipc")]
 pub mod ipc {
     pub use crate::client::ipc::{Client, Config};

@@ -153,7 +153,12 @@ impl AsyncClient for Client {
         self.events.take()
     }
 
-    async fn send(&mut self, target: &str, payload: Cow<'_>, qos: QoS) -> Result<OpConfirm, Error> {
+    async fn send(
+        &mut self,
+        target: &str,
+        payload: Cow<'async_trait>,
+        qos: QoS,
+    ) -> Result<OpConfirm, Error> {
         let counted = target.len() + 1 + payload.len();
         self.begin(counted)?;
         let routed = self.router.message(target, None, payload, qos, counted);
@@ -163,8 +168,8 @@ impl AsyncClient for Client {
     async fn zc_send(
         &mut self,
         target: &str,
-        header: Cow<'_>,
-        payload: Cow<'_>,
+        header: Cow<'async_trait>,
+        payload: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         let counted = target.len() + 1 + header.len() + payload.len();
@@ -178,7 +183,7 @@ impl AsyncClient for Client {
     async fn send_broadcast(
         &mut self,
         target: &str,
-        payload: Cow<'_>,
+        payload: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         let counted = target.len() + 1 + payload.len();
@@ -190,7 +195,7 @@ impl AsyncClient for Client {
     async fn publish(
         &mut self,
         target: &str,
-        payload: Cow<'_>,
+        payload: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         let counted = target.len() + 1 + payload.len();
@@ -203,7 +208,7 @@ impl AsyncClient for Client {
         &mut self,
         topic: &str,
         receiver: &str,
-        payload: Cow<'_>,
+        payload: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         let counted = topic.len() + 1 + receiver.len() + 1 + payload.len();

@@ -1,4 +1,34 @@
-//! The interface that every client has, whatever carries its frames.
+//! The interface that every client has, whatever carries its frames: a socket ([`ipc`](crate::ipc)),
+//! or the memory of one process ([`broker::Client`](crate::broker::Client)).
+//!
+//! ```
+//! use elbus::client::AsyncClient;
+//! use elbus::{Error, QoS};
+//!
+//! /// Returns when the broker has published the alarm.
+//! async fn alarm(client: &mut dyn AsyncClient, text: &str) -> Result<(), Error> {
+//!     let qos = QoS::RealtimeProcessed;
+//!     let confirmation = client.publish("plant/alarm", text.as_bytes().into(), qos).await?;
+//!     // This QoS asks for a confirmation; `No` and `Realtime` do not.
+//!     if let Some(confirmation) = confirmation {
+//!         confirmation.await??;
+//!     }
+//!     Ok(())
+//! }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! #     #[cfg(feature = "broker")]
+//! #     {
+//! #         let broker = elbus::broker::Broker::new();
+//! #         alarm(&mut broker.register_client("sensor").await?, "too hot").await?;
+//! #     }
+//! #     Ok(())
+//! # }
+//! ```
+//!
+//! A confirmation need not be awaited at once: a program may send many frames, and look at their
+//! confirmations later. A message that was confirmed is in the queue of its receiver; that it was
+//! read only the receiver can say, for instance by an RPC reply.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,21 +48,29 @@ pub(crate) mod ipc;
 /// ones. With a QoS that asks for it they return a confirmation, which ends with the broker's
 /// answer, with [`ErrorKind::Timeout`](crate::ErrorKind::Timeout), or with
 /// [`ErrorKind::Eof`](crate::ErrorKind::Eof) when the connection is lost. It never hangs.
+///
+/// Implementations are written with [`async_trait`](macro@crate::async_trait). Their payloads have its
+/// lifetime `'async_trait`, as in elbus 0.2.
 #[async_trait]
 pub trait AsyncClient: Send + Sync {
     /// Takes the channel on which frames for this client arrive; once.
     fn take_event_channel(&mut self) -> Option<EventChannel>;
 
     /// Sends a message to the client `target`.
-    async fn send(&mut self, target: &str, payload: Cow<'_>, qos: QoS) -> Result<OpConfirm, Error>;
+    async fn send(
+        &mut self,
+        target: &str,
+        payload: Cow<'async_trait>,
+        qos: QoS,
+    ) -> Result<OpConfirm, Error>;
 
     /// Sends a message in two parts. A receiver in the same process gets both without a copy; over
     /// a socket they arrive as one payload.
     async fn zc_send(
         &mut self,
         target: &str,
-        header: Cow<'_>,
-        payload: Cow<'_>,
+        header: Cow<'async_trait>,
+        payload: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error>;
 
@@ -40,7 +78,7 @@ pub trait AsyncClient: Send + Sync {
     async fn send_broadcast(
         &mut self,
         target: &str,
-        payload: Cow<'_>,
+        payload: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error>;
 
@@ -48,7 +86,7 @@ pub trait AsyncClient: Send + Sync {
     async fn publish(
         &mut self,
         target: &str,
-        payload: Cow<'_>,
+        payload: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error>;
 
@@ -61,7 +99,7 @@ pub trait AsyncClient: Send + Sync {
         &mut self,
         topic: &str,
         receiver: &str,
-        payload: Cow<'_>,
+        payload: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         let _ = (topic, receiver, payload, qos);

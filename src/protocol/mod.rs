@@ -1,5 +1,33 @@
 //! The wire: constants, handshake, frames in both directions, the RPC layer. Pure functions from
 //! bytes to meaning and back; no I/O and no clock.
+//!
+//! Programs that use a client do not need any of this. It is for those who write a client or a
+//! broker of their own, look at recorded traffic, or test.
+//!
+//! ```
+//! use elbus::protocol::Decoded;
+//! use elbus::protocol::delivery::{self, Delivery};
+//! use elbus::protocol::request::{self, Operation, Request};
+//!
+//! // A client sends `hi` to `bob`, and wants to know (QoS 3) ...
+//! let sent = b"\x07\0\0\0\xD2\x06\0\0\0bob\0hi";
+//! let Ok(Decoded::Item { item: Request::Operation { operation, .. }, size }) =
+//!     request::decode(sent, 1024)
+//! else {
+//!     panic!("this is a whole frame");
+//! };
+//! assert_eq!(operation, Operation::Message { target: "bob", payload: b"hi" });
+//! assert_eq!(size, sent.len());
+//!
+//! // ... and the broker says that it is in the queue of `bob`.
+//! let Ok(Decoded::Item { item, .. }) = delivery::decode(b"\xFE\x07\0\0\0\x01", 1024) else {
+//!     panic!("so is this");
+//! };
+//! assert_eq!(item, Delivery::Ack { op_id: [7, 0, 0, 0], code: 1 });
+//!
+//! // Of a part of a frame the decoder says how long it is going to be, as far as it can tell.
+//! assert_eq!(request::decode(&sent[..10], 1024), Ok(Decoded::Incomplete { size: 15 }));
+//! ```
 
 pub mod delivery;
 pub mod handshake;

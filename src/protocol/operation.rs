@@ -74,9 +74,9 @@ pub enum FrameKind {
 impl TryFrom<u8> for FrameKind {
     type Error = Error;
 
+    /// Reads the code of a frame from the broker; none has that of [`FrameKind::Prepared`].
     fn try_from(code: u8) -> Result<Self, Error> {
         Ok(match code {
-            0xFF => Self::Prepared,
             OP_MESSAGE => Self::Message,
             OP_BROADCAST => Self::Broadcast,
             OP_PUBLISH => Self::Publish,

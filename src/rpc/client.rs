@@ -32,7 +32,12 @@ pub trait Rpc {
     /// # Errors
     ///
     /// Those of [`AsyncClient::send`].
-    async fn notify(&self, target: &str, data: Cow<'_>, qos: QoS) -> Result<OpConfirm, Error>;
+    async fn notify(
+        &self,
+        target: &str,
+        data: Cow<'async_trait>,
+        qos: QoS,
+    ) -> Result<OpConfirm, Error>;
 
     /// Calls a method and wants no reply.
     ///
@@ -44,7 +49,7 @@ pub trait Rpc {
         &self,
         target: &str,
         method: &str,
-        params: Cow<'_>,
+        params: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error>;
 
@@ -63,7 +68,7 @@ pub trait Rpc {
         &self,
         target: &str,
         method: &str,
-        params: Cow<'_>,
+        params: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<RpcEvent, RpcError>;
 
@@ -180,7 +185,12 @@ impl Rpc for RpcClient {
         Arc::clone(&self.client)
     }
 
-    async fn notify(&self, target: &str, data: Cow<'_>, qos: QoS) -> Result<OpConfirm, Error> {
+    async fn notify(
+        &self,
+        target: &str,
+        data: Cow<'async_trait>,
+        qos: QoS,
+    ) -> Result<OpConfirm, Error> {
         let mut client = self.client.lock().await;
         let head = NOTIFICATION_HEAD.as_slice().into();
         client.zc_send(target, head, data, qos).await
@@ -190,7 +200,7 @@ impl Rpc for RpcClient {
         &self,
         target: &str,
         method: &str,
-        params: Cow<'_>,
+        params: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         self.request(target, NO_REPLY, method, params, qos).await
@@ -200,7 +210,7 @@ impl Rpc for RpcClient {
         &self,
         target: &str,
         method: &str,
-        params: Cow<'_>,
+        params: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<RpcEvent, RpcError> {
         let exchange = async {

@@ -162,8 +162,8 @@ impl AsyncClient for ScriptedClient {
     async fn zc_send(
         &mut self,
         target: &str,
-        header: Cow<'_>,
-        payload: Cow<'_>,
+        header: Cow<'async_trait>,
+        payload: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         if !self.is_connected() {
@@ -213,15 +213,20 @@ impl AsyncClient for ScriptedClient {
         "scripted"
     }
 
-    async fn send(&mut self, _: &str, _: Cow<'_>, _: QoS) -> Result<OpConfirm, Error> {
+    async fn send(&mut self, _: &str, _: Cow<'async_trait>, _: QoS) -> Result<OpConfirm, Error> {
         unimplemented!("RPC sends in two parts")
     }
 
-    async fn send_broadcast(&mut self, _: &str, _: Cow<'_>, _: QoS) -> Result<OpConfirm, Error> {
+    async fn send_broadcast(
+        &mut self,
+        _: &str,
+        _: Cow<'async_trait>,
+        _: QoS,
+    ) -> Result<OpConfirm, Error> {
         unimplemented!("RPC does not broadcast")
     }
 
-    async fn publish(&mut self, _: &str, _: Cow<'_>, _: QoS) -> Result<OpConfirm, Error> {
+    async fn publish(&mut self, _: &str, _: Cow<'async_trait>, _: QoS) -> Result<OpConfirm, Error> {
         unimplemented!("RPC does not publish")
     }
 

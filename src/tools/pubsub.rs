@@ -22,6 +22,10 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A program gives it what comes out of the event channel of its client, or what its
+//! [`handle_frame`](crate::rpc::RpcHandlers::handle_frame) gets. Subscribing is still up to the
+//! program: channels get what the client receives.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound::{Included, Unbounded};

@@ -14,6 +14,7 @@
 #![cfg(all(unix, feature = "ipc", feature = "rpc", feature = "server"))]
 
 mod broker;
+mod compat;
 mod errors;
 mod flood;
 mod mesh;

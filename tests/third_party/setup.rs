@@ -17,6 +17,8 @@ pub struct Programs {
     pub elbus: PathBuf,
     /// The peer on the successor's crate.
     pub busrt: PathBuf,
+    /// The program of `tests/compat`, on the original crate.
+    pub compat: PathBuf,
 }
 
 /// The programs, which the first caller prepares.
@@ -45,6 +47,7 @@ fn prepare() -> Result<Programs, String> {
         scripts,
         elbus: binaries.join("peer-elbus"),
         busrt: binaries.join("peer-busrt"),
+        compat: binaries.join("compat"),
     })
 }
 

@@ -180,7 +180,12 @@ impl AsyncClient for Client {
         self.events.take()
     }
 
-    async fn send(&mut self, target: &str, payload: Cow<'_>, qos: QoS) -> Result<OpConfirm, Error> {
+    async fn send(
+        &mut self,
+        target: &str,
+        payload: Cow<'async_trait>,
+        qos: QoS,
+    ) -> Result<OpConfirm, Error> {
         self.send_frame(FrameOp::Message, &[target], &[], payload, qos)
             .await
     }
@@ -188,8 +193,8 @@ impl AsyncClient for Client {
     async fn zc_send(
         &mut self,
         target: &str,
-        header: Cow<'_>,
-        payload: Cow<'_>,
+        header: Cow<'async_trait>,
+        payload: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         self.send_frame(FrameOp::Message, &[target], header.as_slice(), payload, qos)
@@ -199,7 +204,7 @@ impl AsyncClient for Client {
     async fn send_broadcast(
         &mut self,
         target: &str,
-        payload: Cow<'_>,
+        payload: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         self.send_frame(FrameOp::Broadcast, &[target], &[], payload, qos)
@@ -209,7 +214,7 @@ impl AsyncClient for Client {
     async fn publish(
         &mut self,
         target: &str,
-        payload: Cow<'_>,
+        payload: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         self.send_frame(FrameOp::PublishTopic, &[target], &[], payload, qos)
@@ -220,7 +225,7 @@ impl AsyncClient for Client {
         &mut self,
         topic: &str,
         receiver: &str,
-        payload: Cow<'_>,
+        payload: Cow<'async_trait>,
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         let texts = [topic, receiver];
