@@ -5,6 +5,7 @@
 mod common;
 
 mod program;
+mod terminal;
 
 mod benchmark;
 mod broker;
@@ -14,4 +15,5 @@ mod rpc;
 mod rpc_listen;
 mod send;
 mod streams;
+mod top;
 mod usage;

@@ -116,7 +116,8 @@ impl Options {
     }
 }
 
-fn parse_seconds(text: &str) -> Result<Duration, String> {
+/// A time above zero as fractions of seconds, bounded by what clocks can count.
+pub fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if !duration.is_zero() && duration <= MAX_TIMEOUT => Ok(duration),

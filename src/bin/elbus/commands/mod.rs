@@ -8,6 +8,7 @@ mod monitor;
 mod publish;
 mod rpc;
 mod send;
+mod top;
 
 use clap::Subcommand;
 
@@ -24,6 +25,7 @@ pub enum Command {
     Monitor(monitor::Monitor),
     #[command(subcommand)]
     Rpc(rpc::Command),
+    Top(top::Top),
     Benchmark(benchmark::Benchmark),
 }
 
@@ -37,6 +39,7 @@ impl Command {
             Self::Listen(command) => command.run(context).await,
             Self::Monitor(command) => command.run(context).await,
             Self::Rpc(command) => command.run(context).await,
+            Self::Top(command) => command.run(context).await,
             Self::Benchmark(command) => command.run(context).await,
         }
     }
