@@ -85,6 +85,32 @@ pub struct ClientList<'a> {
     pub clients: Vec<ClientInfo<'a>>,
 }
 
+/// One topic filter that somebody is subscribed to, as `topic.list` shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "rpc", derive(Serialize, Deserialize))]
+pub struct TopicInfo<'a> {
+    /// As the clients have it, up to the first `#`.
+    pub filter: &'a str,
+    /// How many clients, secondaries counted one by one.
+    pub subscribers: u64,
+}
+
+/// The reply to `topic.list`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "rpc", derive(Serialize, Deserialize))]
+pub struct TopicList<'a> {
+    /// Sorted by filter. At most [`MAX_LISTED_TOPICS`](crate::limits::MAX_LISTED_TOPICS), with at most
+    /// [`MAX_LISTED_TOPIC_BYTES`](crate::limits::MAX_LISTED_TOPIC_BYTES) in all: the first ones.
+    #[cfg_attr(feature = "rpc", serde(borrow))]
+    pub topics: Vec<TopicInfo<'a>>,
+    /// There are more. Absent on the wire unless true.
+    #[cfg_attr(
+        feature = "rpc",
+        serde(default, skip_serializing_if = "std::ops::Not::not")
+    )]
+    pub truncated: bool,
+}
+
 /// The reply to `stats`: what the broker has done since its start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "rpc", derive(Serialize, Deserialize))]

@@ -38,6 +38,11 @@ pub const DEFAULT_QUEUE_BYTES: usize = 1024 * 1024;
 /// and announcements. When that room is used up too, they are dropped.
 pub const QUEUE_RESERVE_FRAMES: usize = 64;
 
+/// Frames for a client are dropped again after it had room: others are told of it this long after
+/// they were last told, at the earliest. A receiver that goes back and forth would otherwise become a
+/// flood for everybody.
+pub const SLOW_WARNING_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Acks that may wait for one client. At this number its requests are no longer read, so that a
 /// client which never reads its acks holds up itself only.
 pub const MAX_WAITING_ACKS: usize = 8192;
@@ -96,6 +101,19 @@ pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Longest line of the fifo, in bytes.
 pub const MAX_FIFO_LINE_BYTES: usize = 64 * 1024;
+
+/// Longest regular expression by which `client.list` can be filtered, in bytes.
+pub const MAX_NAME_FILTER_BYTES: usize = 256;
+
+/// What such an expression may take when compiled, in bytes: some hundred states, each of which may
+/// have to be looked at for each character of each name.
+pub const MAX_NAME_FILTER_PROGRAM_BYTES: usize = 8 * 1024;
+
+/// Topic filters that `topic.list` shows, at most.
+pub const MAX_LISTED_TOPICS: usize = 4096;
+
+/// Bytes in the topic filters that `topic.list` shows, at most.
+pub const MAX_LISTED_TOPIC_BYTES: usize = 256 * 1024;
 
 /// Longest configuration file of the daemon, in bytes.
 pub const MAX_CONFIG_BYTES: usize = 1024 * 1024;

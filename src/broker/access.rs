@@ -88,6 +88,34 @@ impl Scope {
     }
 }
 
+/// A method of the broker that shows or does what concerns others than its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GuardedMethod {
+    ClientKick,
+    TopicList,
+}
+
+impl GuardedMethod {
+    const ALL: [Self; 2] = [Self::ClientKick, Self::TopicList];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientKick => "client.kick",
+            Self::TopicList => "topic.list",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name)
+    }
+}
+
+/// The names of the broker's methods to which a client needs a right of its own, see
+/// [`ClientAaa::allow_broker_methods`].
+pub fn guarded_methods() -> impl Iterator<Item = &'static str> {
+    GuardedMethod::ALL.into_iter().map(GuardedMethod::as_str)
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rights {
     hosts: Option<Vec<IpNetwork>>,
@@ -95,6 +123,8 @@ pub(super) struct Rights {
     publish: Scope,
     subscribe: Scope,
     broadcast: Scope,
+    /// In the order of [`GuardedMethod::ALL`].
+    broker_methods: Vec<GuardedMethod>,
 }
 
 impl Rights {
@@ -114,6 +144,10 @@ impl Rights {
         self.subscribe.covers(&TOPIC, filter)
     }
 
+    pub(super) fn may_call(&self, method: GuardedMethod) -> bool {
+        self.broker_methods.contains(&method)
+    }
+
     fn may_connect_from(&self, address: Option<IpAddr>) -> bool {
         match (&self.hosts, address) {
             (Some(networks), Some(address)) => {
@@ -125,7 +159,8 @@ impl Rights {
     }
 }
 
-/// The rights of one client. The default allows everything from everywhere. Two are equal if they
+/// The rights of one client. The default allows everything from everywhere, but for the
+/// [guarded methods](Self::allow_broker_methods) of the broker. Two are equal if they
 /// were made from the same networks and patterns, in the same order.
 ///
 /// ```
@@ -153,13 +188,14 @@ impl Default for ClientAaa {
                 publish: Scope::Everything,
                 subscribe: Scope::Everything,
                 broadcast: Scope::Everything,
+                broker_methods: Vec::new(),
             }),
         }
     }
 }
 
 impl ClientAaa {
-    /// Everything is allowed.
+    /// Everything is allowed, but for the [guarded methods](Self::allow_broker_methods).
     pub fn new() -> Self {
         Self::default()
     }
@@ -214,6 +250,15 @@ impl ClientAaa {
     /// It may not broadcast.
     pub fn deny_broadcast(self) -> Self {
         self.allow_broadcast_to(&[])
+    }
+
+    /// Methods of `.broker` that it may call beyond those that are open to every client that may send
+    /// to `.broker` at all: some of [`guarded_methods`], `client.kick` and `topic.list`. None by
+    /// default. Other names have no effect.
+    pub fn allow_broker_methods(self, methods: &[&str]) -> Self {
+        let allowed = |method: &GuardedMethod| methods.contains(&method.as_str());
+        let methods = GuardedMethod::ALL.into_iter().filter(allowed).collect();
+        self.with(|rights| rights.broker_methods = methods)
     }
 }
 

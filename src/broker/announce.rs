@@ -17,7 +17,17 @@ pub struct BrokerEvent<'a> {
     subject: &'a str,
     data: Option<&'a str>,
     time: u64,
+    /// What was done about it.
+    action: Option<&'a str>,
     topic: &'a str,
+}
+
+/// What was done to a client that did not drain its queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SlowConsumer {
+    Disconnected,
+    /// It stays, and frames for it are dropped.
+    Dropped,
 }
 
 impl<'a> BrokerEvent<'a> {
@@ -28,6 +38,7 @@ impl<'a> BrokerEvent<'a> {
             subject: s,
             data: d,
             time: now_ns(),
+            action: None,
             topic,
         }
     }
@@ -47,9 +58,15 @@ impl<'a> BrokerEvent<'a> {
         Self::new("unreg", Some(name), BROKER_INFO_TOPIC)
     }
 
-    /// A client was disconnected because its queue stayed full.
-    pub fn slow(name: &'a str) -> Self {
-        Self::new("slow", Some(name), BROKER_WARN_TOPIC)
+    /// The queue of a client was full.
+    pub(super) fn slow(name: &'a str, what: SlowConsumer) -> Self {
+        Self {
+            action: Some(match what {
+                SlowConsumer::Disconnected => "disconnected",
+                SlowConsumer::Dropped => "dropped",
+            }),
+            ..Self::new("slow", Some(name), BROKER_WARN_TOPIC)
+        }
     }
 
     /// What happened.
@@ -75,7 +92,7 @@ impl<'a> BrokerEvent<'a> {
 
 impl Serialize for BrokerEvent<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = 2 + usize::from(self.data.is_some());
+        let fields = 2 + usize::from(self.data.is_some()) + usize::from(self.action.is_some());
         let mut map = serializer.serialize_map(Some(fields))?;
         map.serialize_entry("s", self.subject)?;
         if let Some(data) = self.data {
@@ -83,6 +100,9 @@ impl Serialize for BrokerEvent<'_> {
         }
         // The present takes the full nine bytes of a MessagePack integer.
         map.serialize_entry("t", &self.time)?;
+        if let Some(action) = self.action {
+            map.serialize_entry("a", action)?;
+        }
         map.end()
     }
 }
@@ -115,7 +135,8 @@ impl Hub {
         for receiver in receivers.iter() {
             match receiver.push(&mut parcel, Account::Control) {
                 Push::Queued { .. } => receiver.flush(),
-                Push::Full => receiver.count_refused(),
+                // Nothing is announced about that: it would be missed, too.
+                Push::Full => drop(receiver.count_refused()),
                 Push::Closed => {}
             }
         }

@@ -10,6 +10,8 @@ use std::time::Instant;
 use parking_lot::RwLock;
 use tokio::runtime::Handle;
 
+#[cfg(feature = "rpc")]
+use super::announce::{BrokerEvent, SlowConsumer};
 use super::config::BrokerOptions;
 use super::peer::{Inbox, Peer, Reason};
 use super::registry::Registry;
@@ -90,7 +92,7 @@ impl Hub {
         }
         #[cfg(feature = "rpc")]
         if !peer.is_secondary() && &*peer.name != BROKER_NAME {
-            self.announce(&super::announce::BrokerEvent::reg(&peer.name));
+            self.announce(&BrokerEvent::reg(&peer.name));
         }
         Ok(())
     }
@@ -115,7 +117,7 @@ impl Hub {
         }
         #[cfg(feature = "rpc")]
         if announced && !peer.is_secondary() && &*peer.name != BROKER_NAME {
-            self.announce(&super::announce::BrokerEvent::unreg(&peer.name));
+            self.announce(&BrokerEvent::unreg(&peer.name));
         }
         #[cfg(not(feature = "rpc"))]
         let _ = announced;
@@ -151,7 +153,21 @@ impl Hub {
         }
         log::warn!("client {:?}: {}", peer.name, Reason::SlowConsumer.as_str());
         #[cfg(feature = "rpc")]
-        self.announce(&super::announce::BrokerEvent::slow(&peer.name));
+        self.announce(&BrokerEvent::slow(&peer.name, SlowConsumer::Disconnected));
+    }
+
+    /// Says that frames are dropped because their receiver has no room, when that starts: not with
+    /// each frame, and not again soon for a receiver that goes back and forth.
+    pub(super) fn warn_of_drops(&self, peer: &Peer, spell: u64) {
+        if !peer.is_worth_a_warning(spell) {
+            return;
+        }
+        log::warn!(
+            "client {:?}: its queue is full, frames are dropped",
+            peer.name
+        );
+        #[cfg(feature = "rpc")]
+        self.announce(&BrokerEvent::slow(&peer.name, SlowConsumer::Dropped));
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Arc<Peer>> {

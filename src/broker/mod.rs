@@ -58,7 +58,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-pub use access::{AaaMap, ClientAaa, IpNetwork};
+pub use access::{AaaMap, ClientAaa, IpNetwork, guarded_methods};
 #[cfg(feature = "rpc")]
 pub use announce::BrokerEvent;
 pub use config::{BrokerOptions, Overflow, ServerConfig};

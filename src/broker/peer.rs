@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -12,6 +12,7 @@ use super::access::LiveAccess;
 use super::config::Overflow;
 use super::parcel::Parcel;
 use crate::Frame;
+use crate::limits::SLOW_WARNING_INTERVAL;
 use crate::protocol::names::{is_secondary, primary_name};
 use crate::transport::outbox::{Account, Load, Outbox, Progress, Push, Queued};
 
@@ -132,6 +133,15 @@ pub(super) struct Peer {
     alive: AtomicBool,
     reason: Mutex<Option<Reason>>,
     told: Notify,
+    last_warning: Mutex<Option<Warning>>,
+}
+
+/// What others were last told about a client without room.
+#[derive(Debug, Clone, Copy)]
+struct Warning {
+    /// See [`Refusals`].
+    spell: u64,
+    at: Instant,
 }
 
 impl Peer {
@@ -155,6 +165,7 @@ impl Peer {
             alive: AtomicBool::new(true),
             reason: Mutex::new(None),
             told: Notify::new(),
+            last_warning: Mutex::new(None),
         }
     }
 
@@ -274,14 +285,27 @@ impl Peer {
         }
     }
 
-    /// Counts a frame that was not delivered.
-    pub(super) fn count_refused(&self) {
+    /// Counts a frame that was not delivered. Returns the number of the spell of refusals that it
+    /// belongs to.
+    pub(super) fn count_refused(&self) -> u64 {
         match &self.inbox {
             Inbox::Socket { outbox, .. } => outbox.count_refused(),
-            Inbox::Channel(channel) => channel.queued.lock().refused += 1,
+            Inbox::Channel(channel) => channel.count_refused(),
             #[cfg(feature = "rpc")]
-            Inbox::Core => {}
+            Inbox::Core => 0,
         }
+    }
+
+    /// Whether others should be told of a spell of refusals, which they are then.
+    pub(super) fn is_worth_a_warning(&self, spell: u64) -> bool {
+        let mut last = self.last_warning.lock();
+        let is_new = last
+            .is_none_or(|last| last.spell != spell && last.at.elapsed() >= SLOW_WARNING_INTERVAL);
+        if is_new {
+            let at = Instant::now();
+            *last = Some(Warning { spell, at });
+        }
+        is_new
     }
 }
 
@@ -291,6 +315,19 @@ impl Channel {
         let mut queued = self.queued.lock();
         queued.frames += 1;
         queued.bytes += bytes as u64;
+        if queued.refusals.are_going_on() && self.has_room() {
+            queued.refusals.end();
+        }
+    }
+
+    fn count_refused(&self) -> u64 {
+        self.queued.lock().refuse()
+    }
+
+    /// Room means half of the bound, as in an outbox.
+    fn has_room(&self) -> bool {
+        let bound = self.frames.capacity().unwrap_or(usize::MAX);
+        self.frames.len() <= bound / 2
     }
 
     fn push(&self, parcel: &mut Parcel<'_>) -> Push {

@@ -299,9 +299,10 @@ impl Router {
                 Inbox::Socket {
                     outbox, overflow, ..
                 } if *overflow != Overflow::Backpressure && outbox.is_blocked() => {
-                    self.refuse(receiver);
-                    if *overflow == Overflow::Disconnect {
-                        self.hub.expel_slow(receiver);
+                    let spell = self.refuse(receiver);
+                    match overflow {
+                        Overflow::Drop => self.hub.warn_of_drops(receiver, spell),
+                        _ => self.hub.expel_slow(receiver),
                     }
                     Offered::Done(ERR_NOT_DELIVERED)
                 }
@@ -310,13 +311,14 @@ impl Router {
         }
     }
 
-    fn refuse(&self, receiver: &Peer) {
-        receiver.count_refused();
+    /// Counts a frame that is not delivered. Returns the number of the spell that it belongs to.
+    fn refuse(&self, receiver: &Peer) -> u64 {
         log::debug!(
             "client {:?}: queue full, a frame of {:?} is refused",
             receiver.name,
             self.source.name
         );
+        receiver.count_refused()
     }
 
     /// Waits for those who have no room. Returns the response code of the operation.
@@ -344,7 +346,8 @@ impl Router {
                         }
                         Ok(Err(_)) => ERR_NOT_DELIVERED,
                         Err(_) => {
-                            self.refuse(&receiver);
+                            let spell = self.refuse(&receiver);
+                            self.hub.warn_of_drops(&receiver, spell);
                             ERR_NOT_DELIVERED
                         }
                     }
@@ -426,10 +429,11 @@ impl Router {
         qos: QoS,
     ) -> Routed {
         let header = header.as_ref().map(Cow::as_slice);
-        let Some(reply) = super::core_rpc::answer(&self.hub, header, payload.as_slice()) else {
+        let source = self.source.clone();
+        let payload = payload.as_slice();
+        let Some(reply) = super::core_rpc::answer(&self.hub, &source, header, payload) else {
             return Routed::Done(RESPONSE_OK);
         };
-        let source = self.source.clone();
         let contents = Contents {
             kind: FrameKind::Message,
             realtime: qos.is_realtime(),

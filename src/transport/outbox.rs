@@ -120,6 +120,35 @@ pub(crate) struct Queued {
     pub(crate) frames: u64,
     pub(crate) bytes: u64,
     pub(crate) refused: u64,
+    pub(crate) refusals: Refusals,
+}
+
+impl Queued {
+    /// Counts a frame that was not delivered. Returns the number of the spell it belongs to.
+    pub(crate) fn refuse(&mut self) -> u64 {
+        self.refused += 1;
+        self.refusals.spells += u64::from(!self.refusals.going_on);
+        self.refusals.going_on = true;
+        self.refusals.spells
+    }
+}
+
+/// Spells of refusals: each starts with a frame that is refused, and ends when there is room.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Refusals {
+    spells: u64,
+    going_on: bool,
+}
+
+impl Refusals {
+    #[inline]
+    pub(crate) fn are_going_on(&self) -> bool {
+        self.going_on
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.going_on = false;
+    }
 }
 
 /// What has left for the socket in all.
@@ -328,9 +357,12 @@ impl Outbox {
             batch.append(&mut state.waiting);
             state.spare = mem::replace(&mut state.waiting, batch);
         }
-        if state.starved && self.has_room(&state.load) {
-            state.starved = false;
-            self.room.notify_waiters();
+        let refusals = state.queued.refusals;
+        if (state.starved || refusals.are_going_on()) && self.has_room(&state.load) {
+            state.queued.refusals.end();
+            if mem::take(&mut state.starved) {
+                self.room.notify_waiters();
+            }
         }
         (state, result)
     }
@@ -478,9 +510,10 @@ impl Outbox {
         room
     }
 
-    /// Counts a frame that was not delivered.
-    pub(crate) fn count_refused(&self) {
-        self.state.lock().queued.refused += 1;
+    /// Counts a frame that was not delivered. Returns the number of the spell of refusals that it
+    /// belongs to: a new one if there was room since the last.
+    pub(crate) fn count_refused(&self) -> u64 {
+        self.state.lock().queued.refuse()
     }
 
     /// What waits now, and what was queued in all.

@@ -482,7 +482,7 @@ fn test_config_names_the_line_that_is_wrong() {
     assert!(output.stdout.is_empty());
     let expected = format!(
         "elbusd: {}:3:1: unknown field `subscibe`, expected one of `hosts`, `send`, `broadcast`, \
-         `publish`, `subscribe` (in: subscibe = ['#'])\n",
+         `publish`, `subscribe`, `broker_methods` (in: subscibe = ['#'])\n",
         path_text(&dir, "access.toml")
     );
     assert_eq!(stderr(&output), expected);

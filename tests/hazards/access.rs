@@ -341,3 +341,56 @@ fn h11_revoked_subscriptions_end_at_once_when_asked_for() {
     assert_eq!(code, NOT_REGISTERED);
     gone.expect_closed();
 }
+
+/// What concerns others takes a right of its own, also for whoever may do everything else. Without
+/// rules the user of the broker would have it; with rules they decide.
+#[test]
+fn o15_guarded_methods_need_a_right() {
+    let rights = ClientAaa::new;
+    let bus = Guarded::new(&[
+        ("c", rights()),
+        (
+            "mute",
+            rights().deny_p2p().allow_broker_methods(&["client.kick"]),
+        ),
+        ("victim", rights()),
+    ]);
+    let (mut client, mut victim) = (bus.client("c"), bus.client("victim"));
+    let kick = rpc_request(9, "client.kick", b"\x81\xA4name\xA6victim");
+    let list = rpc_request(9, "topic.list", b"");
+    let denied = b"\x12\x09\0\0\0\x87\x82";
+    let ask = |client: &mut Wire, request: &[u8]| {
+        client.send_raw(&message(1, NO, ".broker", request));
+        client.read_frame().body
+    };
+    for request in [&kick, &list] {
+        assert_eq!(
+            ask(&mut client, request),
+            [b".broker\0", &denied[..]].concat()
+        );
+    }
+    client.call_broker("client.list", b"");
+    let mut mute = bus.client("mute");
+    assert_eq!(
+        mute.request_code(&message(1, PROCESSED, ".broker", &kick)),
+        ACCESS
+    );
+    victim.expect_silence();
+    // Each right is one of its own, and takes effect at once.
+    bus.set(
+        "c",
+        rights().allow_broker_methods(&["topic.list", "no.method"]),
+    );
+    client.call_broker("topic.list", b"");
+    assert_eq!(
+        ask(&mut client, &kick),
+        [b".broker\0", &denied[..]].concat()
+    );
+    bus.set("c", rights().allow_broker_methods(&["client.kick"]));
+    assert_eq!(
+        ask(&mut client, &list),
+        [b".broker\0", &denied[..]].concat()
+    );
+    client.call_broker("client.kick", b"\x81\xA4name\xA6victim");
+    victim.expect_closed();
+}

@@ -73,6 +73,21 @@ fn o15_the_daemon_has_access_control() {
     assert_eq!(a.request_code(&message(5, PROCESSED, "c", b"x")), ACCESS);
 }
 
+#[test]
+fn o15_guarded_methods_are_granted_by_the_file() {
+    let ruled = Ruled::start(
+        "[clients.a]\nsend = ['.broker']\nbroker_methods = ['client.kick']\n[clients.b]\n",
+        "true",
+    );
+    let (mut a, mut b) = (ruled.client("a"), ruled.client("b"));
+    a.call_broker("client.kick", b"\x81\xA4name\xA1b");
+    b.expect_closed();
+    let list = rpc_request(9, "topic.list", b"");
+    a.send_raw(&message(1, NO, ".broker", &list));
+    let denied = b".broker\0\x12\x09\0\0\0\x87\x82";
+    assert_eq!(a.read_frame().body, denied);
+}
+
 /// The file cannot even be opened. mosquitto let everybody in (CVE-2018-12550).
 #[test]
 fn h09_a_reload_without_descriptors_opens_nothing() {

@@ -1,7 +1,6 @@
 //! The broker announces, replies and takes fifo commands while somebody does not read (B3), and
 //! tells about those who do not (O17).
 
-use crate::common::client_list::find;
 use crate::common::*;
 use crate::connections::overflow;
 use std::io::Write;
@@ -88,6 +87,24 @@ fn b03_a_fifo_command_to_a_stalled_client_stops_nobody() {
     }
 }
 
+/// Expects the next frame to be a warning about a slow client, to the last byte but for its time.
+fn expect_slow(wire: &mut Wire, name: &str, action: &str) {
+    let frame = wire.read_frame();
+    let text = |text: &str| [&[0xA0 | text.len() as u8], text.as_bytes()].concat();
+    let (name, action) = (text(name), text(action));
+    let head = b".broker\0.broker/warn\0\x84\xA1s\xA4slow\xA1d";
+    let before = [head, &name[..], b"\xA1t\xCF"].concat();
+    let after = [b"\xA1a", &action[..]].concat();
+    let rest = frame.body.strip_prefix(&before[..]);
+    let time = rest.and_then(|rest| rest.strip_suffix(&after[..]));
+    assert_eq!(
+        (frame.kind, frame.flag, time.map(<[u8]>::len)),
+        (PUBLISH, 0, Some(8)),
+        "{}",
+        show(&frame.body)
+    );
+}
+
 /// Whoever is disconnected for a full queue is named on `.broker/warn`, to which everybody is
 /// subscribed.
 #[test]
@@ -98,15 +115,75 @@ fn o17_a_disconnected_receiver_is_named_in_a_warning() {
             let mut sender = bus.quiet_client("sender");
             let stalled = bus.client("stalled.client");
             overflow(&mut sender, "stalled.client");
-            let warning = bystander.read_frame();
-            assert_eq!(warning.kind, PUBLISH);
-            assert!(warning.body.starts_with(b".broker\0.broker/warn\0"));
-            assert!(
-                find(&warning.body, b"stalled.client").is_some(),
-                "{}",
-                show(&warning.body)
-            );
+            expect_slow(&mut bystander, "stalled.client", "disconnected");
+            bystander.expect_silence();
             drop(stalled);
         });
     }
+}
+
+/// Sends messages until one is refused; returns how many were not.
+fn fill(sender: &mut Wire, target: &str) -> u32 {
+    let frame = message(1, PROCESSED, target, &[0; 16 * 1024]);
+    let accepted = std::iter::repeat_with(|| sender.request_code(&frame));
+    let refusal = accepted.enumerate().find(|(_, code)| *code != OK);
+    let (number, code) = refusal.expect("an end");
+    assert_eq!(code, NOT_DELIVERED);
+    number as u32
+}
+
+/// Where frames are dropped, there is one warning when that starts, however many they are, and
+/// another one only after there was room.
+#[test]
+fn o17_dropped_frames_are_warned_of_once() {
+    on_both_with(
+        &["-t", "30", "--queue-size", "16", "--overflow", "drop"],
+        |bus| {
+            let mut bystander = bus.client("bystander");
+            let mut sender = bus.quiet_client("sender");
+            let mut stalled = bus.quiet_client("stalled");
+            let accepted = fill(&mut sender, "stalled");
+            let frame = message(2, PROCESSED, "stalled", &[0; 16 * 1024]);
+            for _ in 0..1_000 {
+                assert_eq!(sender.request_code(&frame), NOT_DELIVERED);
+            }
+            expect_slow(&mut bystander, "stalled", "dropped");
+            bystander.expect_nothing_from(&mut sender);
+            for _ in 0..accepted {
+                stalled.read_frame();
+            }
+            // Nothing is refused until all of it is accepted.
+            stalled.expect_silence();
+            bystander.expect_nothing_from(&mut sender);
+            // The warnings of one client keep a distance, so the second spell may have to last.
+            fill(&mut sender, "stalled");
+            let mut marker = message(3, PROCESSED, "bystander", b"marker");
+            marker.extend(message(4, PROCESSED, "stalled", &[0; 16 * 1024]));
+            eventually("the second warning", || {
+                sender.send_raw(&marker);
+                sender.expect_bytes(&[ack(3, OK), ack(4, NOT_DELIVERED)].concat());
+                let frame = bystander.read_frame();
+                (frame.kind == PUBLISH).then_some(())
+            });
+            sender.expect_silence();
+        },
+    );
+}
+
+/// A receiver that misses frames learns of it itself: there is a reserve for what the broker says.
+#[test]
+fn o17_the_slow_client_is_warned_as_well() {
+    on_both_with(
+        &["-t", "30", "--queue-size", "16", "--overflow", "drop"],
+        |bus| {
+            let mut sender = bus.quiet_client("sender");
+            let mut stalled = bus.client("stalled");
+            let accepted = fill(&mut sender, "stalled");
+            for _ in 0..accepted {
+                assert_eq!(stalled.read_frame().kind, MESSAGE);
+            }
+            expect_slow(&mut stalled, "stalled", "dropped");
+            stalled.expect_silence();
+        },
+    );
 }

@@ -8,6 +8,7 @@
 mod common;
 
 mod announcements;
+mod core_rpc;
 mod extensions;
 mod frames;
 mod handshake;

@@ -47,7 +47,11 @@ impl fmt::Display for Rights {
         writeln!(f, "  send       {}", list(&self.send, "to nobody"))?;
         writeln!(f, "  broadcast  {}", list(&self.broadcast, "to nobody"))?;
         writeln!(f, "  publish    {}", list(&self.publish, "nothing"))?;
-        writeln!(f, "  subscribe  {}", list(&self.subscribe, "nothing"))
+        writeln!(f, "  subscribe  {}", list(&self.subscribe, "nothing"))?;
+        if self.broker_methods.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "  broker     {}", list(&self.broker_methods, "nothing"))
     }
 }
 

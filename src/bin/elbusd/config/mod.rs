@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `file` | the text of a file, whole and bounded |
 //! | `schema` | which tables and keys there are |
-//! | `values` | client names, masks, topic filters, networks |
+//! | `values` | client names, masks, topic filters, networks, methods |
 //! | `listing` | what was understood, for humans |
 //!
 //! Two rules see to it that a file that is broken never opens access:
@@ -95,6 +95,7 @@ impl Rights {
             .allow_broadcast_to(&values::texts(&self.broadcast))
             .allow_publish_to(&values::texts(&self.publish))
             .allow_subscribe_to(&values::texts(&self.subscribe))
+            .allow_broker_methods(&values::texts(&self.broker_methods))
     }
 }
 

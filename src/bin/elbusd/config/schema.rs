@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::values::{ClientName, Mask, Network, TopicFilter};
+use super::values::{BrokerMethod, ClientName, Mask, Network, TopicFilter};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -29,4 +29,6 @@ pub struct Rights {
     pub broadcast: Vec<Mask>,
     pub publish: Vec<TopicFilter>,
     pub subscribe: Vec<TopicFilter>,
+    /// The methods of the broker that it may call beyond those that are open to all.
+    pub broker_methods: Vec<BrokerMethod>,
 }

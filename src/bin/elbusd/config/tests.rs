@@ -21,7 +21,8 @@ fn failure(text: &str) -> String {
 
 #[test]
 fn everything_that_is_granted_and_nothing_else() {
-    let text = "[clients.b]\nsend = ['x', 'y.*']\n[clients.'a.b']\nhosts = ['::1']";
+    let text = "[clients.b]\nsend = ['x', 'y.*']\nbroker_methods = ['topic.list']\n\
+        [clients.'a.b']\nhosts = ['::1']";
     let clients = clients(text);
     let names: Vec<String> = clients.iter().map(|(name, _)| name.to_string()).collect();
     assert_eq!(names, ["a.b", "b"]);
@@ -33,7 +34,9 @@ fn everything_that_is_granted_and_nothing_else() {
         .deny_subscribe();
     let host = "::1".parse().expect("an address");
     assert_eq!(clients[0].1.to_aaa(), all.clone().hosts_allow(vec![host]));
-    assert_eq!(clients[1].1.to_aaa(), all.allow_p2p_to(&["x", "y.*"]));
+    let b = all.allow_p2p_to(&["x", "y.*"]);
+    let b = b.allow_broker_methods(&["topic.list"]);
+    assert_eq!(clients[1].1.to_aaa(), b);
 }
 
 #[test]
@@ -73,6 +76,8 @@ fn h09_a_file_that_is_cut_off_grants_no_more_than_the_whole() {
             assert!(rights.broadcast.is_empty() || rights.broadcast == full.broadcast);
             assert!(rights.publish.is_empty() || rights.publish == full.publish);
             assert!(rights.subscribe.is_empty() || rights.subscribe == full.subscribe);
+            let methods = &rights.broker_methods;
+            assert!(methods.is_empty() || *methods == full.broker_methods);
         }
     }
     assert!(fewer > 0, "no cut leaves a valid file: nothing was tested");
@@ -116,6 +121,11 @@ fn what_is_wrong_is_named_with_its_place() {
         ),
         ("[clients.a.b]\n", ":1:12 ", "needs quotes"),
         ("[clients]\na = true\n", ":2:5 ", "boolean"),
+        (
+            "[clients.a]\nbroker_methods = ['test']\n",
+            ":2:19 ",
+            "none of client.kick, topic.list",
+        ),
         ("allow_everybody = 'yes'", ":1:19 ", "expected a boolean"),
     ] {
         let failure = failure(text);

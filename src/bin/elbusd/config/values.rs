@@ -1,12 +1,12 @@
-//! The texts in a configuration file: client names, masks, topic filters, networks. What cannot be
-//! meant is refused where it stands, and so is what would grant more than it seems to.
+//! The texts in a configuration file: client names, masks, topic filters, networks, methods. What cannot
+//! be meant is refused where it stands, and so is what would grant more than it seems to.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use elbus::broker::IpNetwork;
+use elbus::broker::{IpNetwork, guarded_methods};
 use elbus::limits::MAX_LEVELS;
 use elbus::protocol::names::{check_name, is_secondary};
 use ipnet::IpNet;
@@ -123,6 +123,26 @@ impl fmt::Display for Network {
     }
 }
 
+/// A method of the broker that takes a right of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BrokerMethod(String);
+
+impl FromStr for BrokerMethod {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if guarded_methods().all(|method| method != text) {
+            let guarded: Vec<&str> = guarded_methods().collect();
+            return Err(format!(
+                "{text:?} is none of {}; all other methods of the broker come with `send = \
+                 [\".broker\"]`",
+                guarded.join(", ")
+            ));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
 /// The patterns as the broker takes them.
 pub fn texts(patterns: &[impl AsRef<str>]) -> Vec<&str> {
     patterns.iter().map(AsRef::as_ref).collect()
@@ -170,8 +190,8 @@ macro_rules! shown_as_text {
     )*};
 }
 
-read_from_text!(ClientName, Mask, TopicFilter, Network);
-shown_as_text!(ClientName, Mask, TopicFilter);
+read_from_text!(ClientName, Mask, TopicFilter, Network, BrokerMethod);
+shown_as_text!(ClientName, Mask, TopicFilter, BrokerMethod);
 
 #[cfg(test)]
 mod tests {
@@ -217,6 +237,12 @@ mod tests {
         ]);
         refuses::<TopicFilter>(&["#/a", "a/#/b", "#/", "#/#", "a\n"]);
         refuses::<TopicFilter>(&[&"/".repeat(MAX_LEVELS)]);
+    }
+
+    #[test]
+    fn broker_methods() {
+        accepts::<BrokerMethod>(&["client.kick", "topic.list"]);
+        refuses::<BrokerMethod>(&["", "test", "client.list", "*", "client.*", "Client.kick"]);
     }
 
     #[test]
