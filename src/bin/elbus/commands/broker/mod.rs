@@ -23,7 +23,10 @@ Examples:
 
 /// Ask the broker about itself and its clients, or disconnect one
 #[derive(Subcommand, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    override_usage = "elbus <BUS> broker [OPTIONS] <COMMAND>",
+)]
 pub enum Command {
     /// Check that the broker answers
     #[command(override_usage = "elbus <BUS> broker test [OPTIONS]")]

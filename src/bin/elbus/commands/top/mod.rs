@@ -42,7 +42,7 @@ Ends with status 0 after the last of --count, with status 1 when the connection 
 
 /// Watch the clients of the broker and their traffic
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = "elbus <BUS> top [OPTIONS]")]
 pub struct Top {
     /// Time between two looks at the broker
     #[arg(

@@ -117,7 +117,7 @@ impl View {
         };
         vec![
             format!(
-                "elbus {}   up {}   {} clients   by {}{direction}",
+                "elbus {}   up {}   clients {}   by {}{direction}",
                 self.bus,
                 duration(*uptime),
                 clients.len(),
@@ -143,7 +143,7 @@ pub fn print(report: &Report, out: Output) -> Result<(), Failure> {
         let (uptime, clients) = (duration(report.uptime), report.clients.len());
         let traffic = traffic(&report.rates);
         return out.line(&format!(
-            "up {uptime}   {clients} clients   {traffic}\n{table}\n"
+            "up {uptime}   clients {clients}   {traffic}\n{table}\n"
         ));
     }
     out.table(&table, report)

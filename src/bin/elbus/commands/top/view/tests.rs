@@ -47,7 +47,7 @@ fn the_screen_is_filled_to_its_last_line() {
     };
     let lines = view(&["b", "a"]).lines(size);
     let expected = [
-        "elbus bus.sock   up 1d 01:01:01   2 clients   by name",
+        "elbus bus.sock   up 1d 01:01:01   clients 2   by name",
         "in 1.2k/s, 99k B/s   out 0.2/s, 12M B/s",
         "",
         "name  type  source           in/s  in B/s   out/s  out B/s   queue   bytes  dropped",
