@@ -43,7 +43,7 @@ fn keys_sort_the_clients_and_q_ends() {
         frame[0].starts_with("elbus ") && frame[0].ends_with("by in"),
         "{frame:?}"
     );
-    assert!(frame[0].contains("   3 clients   "), "{frame:?}");
+    assert!(frame[0].contains("   clients 3   "), "{frame:?}");
     assert_eq!(frame.len(), 20);
     top.press("n");
     let frame = top.frame("the order by name", |frame| frame[0].ends_with("by name"));
