@@ -1,7 +1,7 @@
 //! `elbus BUS broker …`, and connecting to a broker at all.
 
 use crate::common::broker::TempDir;
-use crate::common::{Broker, Transport};
+use crate::common::{Broker, PROCESSED, Transport, subscribe};
 use crate::program::{Running, bus, command, elbus};
 use std::os::unix::net::UnixListener;
 
@@ -91,6 +91,53 @@ fn client_list_shows_everybody_else() {
         (&"plant.pump".into(), &"tcp".into())
     );
     assert_eq!(list["clients"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn client_list_can_be_filtered_by_name() {
+    let broker = Broker::start(&[]);
+    let _clients =
+        ["plant.pump", "plant.boiler", "office"].map(|name| broker.client(Transport::Unix, name));
+    let args = ["broker", "client.list", "--filter", "^plant[.]", "-s"];
+    let rows = elbus(&broker, &args).success();
+    let names: Vec<_> = rows
+        .lines()
+        .filter_map(|row| row.split('\t').next())
+        .collect();
+    assert_eq!(names, ["plant.boiler", "plant.pump"]);
+}
+
+#[test]
+fn client_kick_disconnects_one_client() {
+    let broker = Broker::start(&[]);
+    let [mut pump, mut boiler] = ["pump", "boiler"].map(|name| broker.client(Transport::Tcp, name));
+    let kick = ["broker", "client.kick", "pump"];
+    assert_eq!(elbus(&broker, &kick).success(), "OK\n");
+    pump.drain();
+    boiler.expect_silence();
+    let stderr = elbus(&broker, &kick).failure(1);
+    assert_eq!(stderr, "RPC Error -32113: client not registered\n");
+}
+
+#[test]
+fn topic_list_counts_the_subscribers_of_each_filter() {
+    let broker = Broker::start(&[]);
+    let _clients =
+        [("a", &["alarms", "sensors/+"][..]), ("b", &["alarms"])].map(|(name, filters)| {
+            let mut client = broker.client(Transport::Unix, name);
+            client.request(&subscribe(1, PROCESSED, filters), 1);
+            client
+        });
+    let list = elbus(&broker, &["broker", "topic.list", "--json"]).json();
+    let topics = list["topics"].as_array().expect("an array").iter();
+    let own: Vec<_> = topics
+        .filter(|topic| topic["filter"] != ".broker/warn")
+        .map(|topic| (topic["filter"].as_str(), topic["subscribers"].as_u64()))
+        .collect();
+    assert_eq!(
+        own,
+        [(Some("alarms"), Some(2)), (Some("sensors/+"), Some(1))]
+    );
 }
 
 #[test]

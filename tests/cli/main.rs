@@ -5,13 +5,18 @@
 mod common;
 
 mod program;
+mod snapshot;
+mod terminal;
 
 mod benchmark;
 mod broker;
+mod help;
 mod listen;
 mod monitor;
+mod outputs;
 mod rpc;
 mod rpc_listen;
 mod send;
 mod streams;
+mod top;
 mod usage;

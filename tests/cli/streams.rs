@@ -37,6 +37,8 @@ fn closed_output_is_no_failure() {
         &["broker", "client.list"][..],
         &["broker", "test", "--json"],
         &["publish", "t", "x"],
+        &["top", "--interval", "0.05"],
+        &["completions", "bash"],
     ] {
         // The reader is gone before the program starts.
         let (reader, writer) = std::io::pipe().expect("a pipe");

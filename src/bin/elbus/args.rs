@@ -33,10 +33,19 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Command line client of the elbus message broker
 #[derive(Parser, Debug)]
-#[command(name = "elbus", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(
+    name = "elbus",
+    version,
+    after_help = EXAMPLES,
+    disable_help_subcommand = true,
+    // Required, except by the commands that are about the program itself.
+    subcommand_negates_reqs = true,
+    override_usage = "elbus <BUS> [OPTIONS] <COMMAND>\n       elbus completions <SHELL>",
+)]
 pub struct Cli {
     /// Where the broker listens: the path of a UNIX socket, or HOST:PORT
-    pub bus: String,
+    #[arg(required = true)]
+    pub bus: Option<String>,
 
     #[command(flatten)]
     pub options: Options,
@@ -116,7 +125,8 @@ impl Options {
     }
 }
 
-fn parse_seconds(text: &str) -> Result<Duration, String> {
+/// A time above zero as fractions of seconds, bounded by what clocks can count.
+pub fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if !duration.is_zero() && duration <= MAX_TIMEOUT => Ok(duration),
@@ -154,10 +164,11 @@ mod tests {
                 .lines()
                 .find(|line| line.starts_with("Usage:"))
                 .expect("a usage line");
-            assert!(
-                usage.starts_with("Usage: elbus ") && usage.contains("<BUS>"),
-                "{usage}"
-            );
+            let expected = match command.get_name() {
+                "completions" | "man" => format!("Usage: elbus {}", command.get_name()),
+                _ => "Usage: elbus <BUS> ".to_owned(),
+            };
+            assert!(usage.starts_with(&expected), "{usage}");
             for line in help.lines() {
                 assert!(line.chars().count() <= 100, "{line}");
             }

@@ -8,6 +8,7 @@ use elbus::client::AsyncClient;
 use elbus::ipc::{Client, Config};
 use elbus::rpc::{Rpc, RpcClient, RpcEvent};
 use elbus::{Error, ErrorKind, OpConfirm, QoS};
+use serde::{Deserialize, Serialize};
 
 use crate::args::Options;
 use crate::escape::printable;
@@ -40,6 +41,11 @@ impl Context {
             out: Output::new(options.style()),
             silent: options.silent,
         }
+    }
+
+    /// Where the broker listens, as the user has put it.
+    pub fn bus(&self) -> &str {
+        &self.bus
     }
 
     /// The name under which [`connect`](Self::connect) registers.
@@ -111,6 +117,19 @@ impl Context {
         Ok(rpc.call(".broker", method, params, QoS::Processed).await?)
     }
 
+    /// The same with parameters.
+    pub async fn call_broker_with(
+        &self,
+        method: &str,
+        params: &impl Serialize,
+    ) -> Result<RpcEvent, Failure> {
+        let params = rmp_serde::to_vec_named(params)
+            .map_err(|error| Failure::Local(format!("cannot encode parameters: {error}")))?;
+        let rpc = self.connect_rpc().await?;
+        let call = rpc.call(".broker", method, params.into(), QoS::Processed);
+        Ok(call.await?)
+    }
+
     /// Tells people on standard error what is going on, unless they want silence.
     pub fn note(&self, text: impl Display) {
         if !self.silent {
@@ -122,6 +141,12 @@ impl Context {
     pub fn is_watched(&self) -> bool {
         !self.silent && std::io::stderr().is_terminal()
     }
+}
+
+/// A reply of the broker as the type that the protocol gives it.
+pub fn decode<'a, T: Deserialize<'a>>(reply: &'a RpcEvent) -> Result<T, Failure> {
+    rmp_serde::from_slice(reply.payload())
+        .map_err(|error| Failure::Local(format!("cannot read the broker's answer: {error}")))
 }
 
 /// `cli.HOSTNAME.PID`: two shells on one device, or on two, do not get into each other's way.

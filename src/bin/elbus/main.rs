@@ -24,8 +24,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::Cli;
+use commands::{BusCommand, Command};
 use context::Context;
 use failure::Failure;
+use output::Output;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -36,15 +38,25 @@ fn main() -> ExitCode {
     }
 }
 
+fn run(cli: Cli) -> Result<(), Failure> {
+    match (cli.command, cli.bus) {
+        (Command::Program(command), _) => command.run(Output::new(cli.options.style())),
+        (Command::Bus(command), Some(bus)) => run_on(&Context::new(bus, &cli.options), command),
+        (Command::Bus(_), None) => {
+            let text = "the bus is missing: elbus <BUS> <COMMAND>";
+            Err(Failure::Usage(text.to_owned()))
+        }
+    }
+}
+
 /// Runs the command on this thread, with workers beside it: connections are kept alive while the
 /// command waits for its own output or input.
-fn run(cli: Cli) -> Result<(), Failure> {
+fn run_on(context: &Context, command: BusCommand) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Local(format!("cannot start: {error}")))?;
-    let context = Context::new(cli.bus, &cli.options);
-    let outcome = runtime.block_on(cli.command.run(&context));
+    let outcome = runtime.block_on(command.run(context));
     // Nothing is left to wait for: the command has ended.
     runtime.shutdown_background();
     outcome

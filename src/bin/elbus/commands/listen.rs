@@ -23,7 +23,7 @@ Ends with status 0 on Ctrl-C, with status 1 when the connection is lost.";
 
 /// Print messages, broadcasts and publications as they arrive
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = "elbus <BUS> listen [OPTIONS]")]
 pub struct Listen {
     /// Topic to subscribe to, repeatable: + is any one level, # all further ones
     #[arg(short, long = "topic", value_name = "TOPIC")]

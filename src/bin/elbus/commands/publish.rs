@@ -17,7 +17,7 @@ Examples:
 
 /// Publish to a topic
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = "elbus <BUS> publish [OPTIONS] <TOPIC> [PAYLOAD]")]
 pub struct Publish {
     /// Topic; + and # have no special meaning here
     topic: String,

@@ -18,7 +18,7 @@ Examples:
 
 /// Send a message to a client, or to all clients that match a mask
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = "elbus <BUS> send [OPTIONS] <TARGET> [PAYLOAD]")]
 pub struct Send {
     /// Name of the client, or a mask: ? is any one part of a name, * all further ones
     target: String,

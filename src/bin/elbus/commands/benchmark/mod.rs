@@ -41,7 +41,7 @@ const MAX_FRAME_HEADER: usize = 2 * 1024;
 
 /// Measure how many operations per second the bus carries
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = "elbus <BUS> benchmark [OPTIONS]")]
 pub struct Benchmark {
     /// Connections, and as many for RPC, that share the operations
     #[arg(

@@ -1,13 +1,13 @@
-//! `elbus BUS broker`: what the broker says about itself.
+//! `elbus BUS broker`: what the broker says about itself, and does to its clients.
 
+mod client_kick;
 mod client_list;
 mod info;
 mod stats;
 mod test;
+mod topic_list;
 
 use clap::Subcommand;
-use elbus::rpc::RpcEvent;
-use serde::Deserialize;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -16,11 +16,17 @@ const EXAMPLES: &str = "\
 Examples:
   elbus bus.sock broker test
   elbus bus.sock broker stats --json | jq .uptime
-  elbus bus.sock broker client.list";
+  elbus bus.sock broker client.list
+  elbus bus.sock broker client.list --filter '^plant'
+  elbus bus.sock broker topic.list
+  elbus bus.sock broker client.kick plant.line1";
 
-/// Ask the broker about itself
+/// Ask the broker about itself and its clients, or disconnect one
 #[derive(Subcommand, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    override_usage = "elbus <BUS> broker [OPTIONS] <COMMAND>",
+)]
 pub enum Command {
     /// Check that the broker answers
     #[command(override_usage = "elbus <BUS> broker test [OPTIONS]")]
@@ -31,12 +37,16 @@ pub enum Command {
     /// Show for how long the broker runs, and its counters
     #[command(override_usage = "elbus <BUS> broker stats [OPTIONS]")]
     Stats,
-    /// Show the clients of the broker, without this one
+    #[command(name = "client.list")]
+    ClientList(client_list::List),
+    #[command(name = "client.kick")]
+    ClientKick(client_kick::Kick),
+    /// Show what clients are subscribed to
     #[command(
-        name = "client.list",
-        override_usage = "elbus <BUS> broker client.list [OPTIONS]"
+        name = "topic.list",
+        override_usage = "elbus <BUS> broker topic.list [OPTIONS]"
     )]
-    ClientList,
+    TopicList,
 }
 
 impl Command {
@@ -45,13 +55,9 @@ impl Command {
             Self::Test => test::run(context).await,
             Self::Info => info::run(context).await,
             Self::Stats => stats::run(context).await,
-            Self::ClientList => client_list::run(context).await,
+            Self::ClientList(command) => command.run(context).await,
+            Self::ClientKick(command) => command.run(context).await,
+            Self::TopicList => topic_list::run(context).await,
         }
     }
-}
-
-/// The reply as the type that the protocol gives it.
-fn decode<'a, T: Deserialize<'a>>(reply: &'a RpcEvent) -> Result<T, Failure> {
-    rmp_serde::from_slice(reply.payload())
-        .map_err(|error| Failure::Local(format!("cannot read the broker's answer: {error}")))
 }

@@ -2,8 +2,7 @@
 
 use elbus::common::BrokerStats;
 
-use super::decode;
-use crate::context::Context;
+use crate::context::{Context, decode};
 use crate::failure::Failure;
 use crate::table::{Align, Table};
 

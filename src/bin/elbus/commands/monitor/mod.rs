@@ -30,17 +30,17 @@ Examples:
   elbus bus.sock monitor -t 'sensors/#' -t .broker/info --payload
   elbus bus.sock monitor --max-rate 0 --json > traffic.json
 
-Each line has the time of arrival (UTC), the sender, the topic and the size of the payload. Warnings
-of the broker are always among them.
+Each line has the time of arrival (UTC), the sender, the topic and the size of the payload.
+Warnings of the broker are always among them.
 With --json it is an object; with --silent, values separated by tabs.
 What exceeds the rate, or comes while nobody reads the output, is counted, and its number printed
-once per second (with --silent: not at all). Without a limit everything is printed, and a slow reader
-of the output slows down the bus.
+once per second (with --silent: not at all). Without a limit everything is printed, and whoever
+reads the output slowly slows down the bus.
 Ends with status 0 on Ctrl-C, with status 1 when the connection is lost.";
 
 /// Print one line per publication
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = "elbus <BUS> monitor [OPTIONS]")]
 pub struct Monitor {
     /// Topics to watch, repeatable: + is any one level, # all further ones
     #[arg(short, long = "topic", value_name = "FILTER", default_value = "#")]

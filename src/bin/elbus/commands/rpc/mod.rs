@@ -12,6 +12,7 @@ use crate::failure::Failure;
 
 /// Call methods of clients, notify them, or be called
 #[derive(Subcommand, Debug)]
+#[command(override_usage = "elbus <BUS> rpc [OPTIONS] <COMMAND>")]
 pub enum Command {
     Call(call::Call),
     Call0(call0::Call0),
