@@ -29,14 +29,17 @@ pub struct Columns {
 }
 
 impl Entry {
-    /// Prints the entry in the style of the output. Frames without a topic were sent to this client
-    /// by name or mask; they are no publications, and not shown.
+    /// A frame that has arrived just now. `None` if it has no topic: then it was sent to this client
+    /// by name or mask, and is no publication.
+    pub fn of(frame: Frame) -> Option<Self> {
+        frame.topic()?;
+        Some(Self::Frame(OffsetDateTime::now_utc(), frame))
+    }
+
+    /// Prints the entry in the style of the output.
     pub fn print(&self, columns: Columns, out: Output) -> Result<(), Failure> {
         match self {
-            Self::Frame(time, frame) => match Line::of(*time, frame, columns) {
-                Some(line) => line.print(out),
-                None => Ok(()),
-            },
+            Self::Frame(time, frame) => Line::of(*time, frame, columns).print(out),
             Self::Skipped(count) => match out.style() {
                 Style::Pretty => out.line(&format!("… {count} more in the last second")),
                 Style::Compact => Ok(()),
@@ -55,14 +58,14 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(time: OffsetDateTime, frame: &'a Frame, columns: Columns) -> Option<Self> {
-        Some(Self {
+    fn of(time: OffsetDateTime, frame: &'a Frame, columns: Columns) -> Self {
+        Self {
             time: rfc3339(time),
             sender: frame.sender(),
-            topic: frame.topic()?,
+            topic: frame.topic().unwrap_or_default(),
             size: frame.payload().len(),
             payload: columns.payload.then(|| Payload::of(frame.payload())),
-        })
+        }
     }
 
     fn print(&self, out: Output) -> Result<(), Failure> {
@@ -154,7 +157,7 @@ mod tests {
         ))
     }
 
-    fn line(frame: &Frame, payload: bool) -> Option<Line<'_>> {
+    fn line(frame: &Frame, payload: bool) -> Line<'_> {
         let time = OffsetDateTime::from_unix_timestamp_nanos(1_609_459_199_007_000_000);
         Line::of(time.expect("a time"), frame, Columns { payload })
     }
@@ -162,7 +165,7 @@ mod tests {
     #[test]
     fn a_line_is_time_sender_topic_and_size() {
         let frame = publication("pump", Some("sensors/flow"), b"{\"lps\": 4}");
-        let plain = line(&frame, false).expect("a publication");
+        let plain = line(&frame, false);
         assert_eq!(
             plain.aligned(),
             "2020-12-31T23:59:59.007Z  pump                  sensors/flow                           10 B"
@@ -177,7 +180,7 @@ mod tests {
     #[test]
     fn payloads_are_shown_if_wanted_and_shortened_for_people() {
         let frame = publication("pump", Some("t"), "x".repeat(1000).as_bytes());
-        let full = line(&frame, true).expect("a publication");
+        let full = line(&frame, true);
         let shown = format!(" 1000 B  {}…", "x".repeat(MAX_PAYLOAD_CHARS - 1));
         assert!(full.aligned().ends_with(&shown), "{}", full.aligned());
         assert!(full.tab_separated().ends_with(&"x".repeat(1000)));
@@ -189,7 +192,7 @@ mod tests {
     #[test]
     fn h13_nothing_of_a_publication_acts_on_the_terminal() {
         let frame = publication("a\tb\n", Some("x\x1b]0;title\x07"), b"\x1b[2J\n");
-        let hostile = line(&frame, true).expect("a publication");
+        let hostile = line(&frame, true);
         assert!(hostile.aligned().chars().all(|c| !c.is_control()));
         let columns = hostile.tab_separated();
         assert_eq!(columns.matches('\t').count(), 4, "{columns}");
@@ -198,6 +201,7 @@ mod tests {
 
     #[test]
     fn what_has_no_topic_is_no_publication() {
-        assert!(line(&publication("pump", None, b""), false).is_none());
+        assert!(Entry::of(publication("pump", Some("t"), b"")).is_some());
+        assert!(Entry::of(publication("pump", None, b"")).is_none());
     }
 }

@@ -14,7 +14,6 @@ use async_channel::{Receiver, Sender};
 use clap::Args;
 use elbus::EventChannel;
 use elbus::client::AsyncClient;
-use time::OffsetDateTime;
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -88,8 +87,9 @@ impl Monitor {
 /// Hands everything to the printer, and waits for it.
 async fn forward_all(frames: EventChannel, printer: Sender<Entry>) {
     while let Ok(frame) = frames.recv().await {
-        let entry = Entry::Frame(OffsetDateTime::now_utc(), frame);
-        if printer.send(entry).await.is_err() {
+        if let Some(entry) = Entry::of(frame)
+            && printer.send(entry).await.is_err()
+        {
             return;
         }
     }
@@ -103,8 +103,9 @@ async fn forward_some(frames: EventChannel, printer: Sender<Entry>, mut quota: Q
         tokio::select! {
             frame = frames.recv() => match frame {
                 Ok(frame) => {
-                    let entry = Entry::Frame(OffsetDateTime::now_utc(), frame);
-                    quota.spend(|| printer.try_send(entry).is_ok());
+                    if let Some(entry) = Entry::of(frame) {
+                        quota.spend(|| printer.try_send(entry).is_ok());
+                    }
                 }
                 Err(_) => break,
             },

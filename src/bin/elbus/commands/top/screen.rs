@@ -88,16 +88,12 @@ impl Screen {
                 });
             }
         }
-        // Reading blocks, so it has a thread of its own, which ends with the program.
+        // Reading blocks, so it has a thread of its own, which ends with the program, or with the
+        // keyboard; then there are the signals still.
         thread::spawn(move || {
-            loop {
-                let action = match event::read() {
-                    Ok(event) => action(&event),
-                    // The terminal is gone.
-                    Err(_) => Some(Action::Quit),
-                };
-                if let Some(action) = action
-                    && (sender.blocking_send(action).is_err() || action == Action::Quit)
+            while let Ok(event) = event::read() {
+                if let Some(action) = action(&event)
+                    && sender.blocking_send(action).is_err()
                 {
                     return;
                 }
