@@ -1,5 +1,5 @@
-//! The harness of the integration tests: a broker process, a client that speaks raw bytes, and
-//! builders for those bytes.
+//! The harness of the integration tests: a broker process, a scripted broker, a client that speaks
+//! raw bytes, and builders for those bytes.
 //!
 //! Nothing here uses the crate's own codec. What the tests expect is written down from the
 //! protocol specification by hand, so a mistake in the codec cannot hide behind itself.
@@ -17,6 +17,7 @@
 pub mod broker;
 pub mod bytes;
 pub mod client_list;
+pub mod fake;
 pub mod wire;
 
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! What hostile peers, faults and operators do to a broker: one test for each row of appendix B of
 //! the protocol (`b01` to `b18`) and of the list of hazards (`o01` to `o17`, some of `h..`), named
-//! after the row. Rows that are covered by the overflow tests are named there.
+//! after the row. Rows that are covered by the overflow and client tests are named there.
 
 // The tests need the daemon.
 #![cfg(all(feature = "server", feature = "rpc"))]
@@ -20,5 +20,3 @@ mod process;
 mod streams;
 
 mod access; // needs the embedded broker (protocol, section 15.4)
-#[cfg(feature = "ipc")]
-mod client; // needs the client library (protocol, section 13)
