@@ -15,6 +15,11 @@ use crate::limits::DEFAULT_RPC_TASKS;
 ///
 /// let options = Options::new().blocking_frames().timeout(Duration::from_secs(10));
 /// ```
+///
+/// A blocking handler may call others: replies do not wait for handlers. Programs that are to work
+/// with elbus 0.2 as well, where they do, and those whose calls should not queue up behind their own
+/// replies, call by an `RpcClient` of their own on a secondary client (`register_secondary` on a
+/// socket, `register_secondary_for` in the broker's process), which the handlers hold.
 #[derive(Debug, Clone)]
 pub struct Options {
     pub(super) blocking_notifications: bool,

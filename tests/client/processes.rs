@@ -111,5 +111,5 @@ async fn b18_a_broker_that_is_killed_with_calls_pending() {
     })
     .await;
     let late = ends(handler.send("c", empty_payload!(), QoS::No)).await;
-    assert_eq!(late.err().expect("no connection").kind(), Kind::Eof);
+    assert_eq!(late.expect_err("no connection").kind(), Kind::Eof);
 }
