@@ -126,3 +126,24 @@ async fn o05_cancelled_sends_do_not_tear_frames() {
         .await
         .expect("a thread");
 }
+
+/// On one thread the client cannot have read anything before its write fails.
+#[tokio::test]
+async fn b18_what_the_broker_said_before_it_closed_arrives() {
+    let fake = Fake::new();
+    let script = fake.next(|peer| {
+        let mut peer = peer.greet(3);
+        let frames = (0..1_000_u32).map(|number| got_message(0, "x", &number.to_le_bytes()));
+        peer.say(&frames.collect::<Vec<_>>().concat());
+    });
+    let mut client = connect(&fake, DEADLINE).await;
+    script.join().expect("the script");
+    // Whether this succeeds is open; it tells the client that nobody listens any more.
+    let _ = client.ping().await;
+    let events = client.take_event_channel().expect("the channel");
+    for number in 0..1_000_u32 {
+        let frame = ends(events.recv()).await.expect("a frame");
+        assert_eq!(frame.payload(), number.to_le_bytes());
+    }
+    ends(events.recv()).await.expect_err("the end");
+}

@@ -118,7 +118,13 @@ async fn run(connection: Arc<Connection>, mut receiver: Receiver) {
     } = &*connection;
     let result = tokio::select! {
         biased;
-        result = outbox.drain(Some(*timeout)) => result,
+        result = outbox.drain(Some(*timeout)) => {
+            if !result.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::TimedOut) {
+                // The broker has closed the connection. What it said before still counts.
+                let _ = tokio::time::timeout(*timeout, receiver.run()).await;
+            }
+            result
+        }
         result = receiver.run() => result,
         () = confirmations.watch() => Ok(()),
         () = closing.notified() => {
