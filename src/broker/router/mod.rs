@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::hub::Hub;
 use super::parcel::Contents;
-use super::peer::{Inbox, Peer};
+use super::peer::Peer;
 use super::topics::Receivers;
 use crate::borrow::Cow;
 use crate::limits::{BROADCAST_COST, MAX_CACHED_TOPIC_BYTES};
@@ -96,7 +96,7 @@ impl Router {
             return Routed::Done(ERR_CLIENT_NOT_REGISTERED);
         };
         #[cfg(feature = "rpc")]
-        if matches!(receiver.inbox, Inbox::Core) {
+        if matches!(receiver.inbox, super::peer::Inbox::Core) {
             let routed = self.ask_core(&receiver, header, payload, qos);
             self.last_target = Some(receiver);
             return routed;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::broker::config::{BrokerOptions, Overflow};
 use crate::broker::internal::origin;
-use crate::broker::peer::{Channel, Kind};
+use crate::broker::peer::{Channel, Inbox, Kind};
 use crate::broker::topics::FilterSet;
 use crate::limits::SEGMENT_BYTES;
 use crate::transport::outbox::{Bounds, Outbox};
