@@ -35,6 +35,16 @@ impl<'a> Cow<'a> {
         }
     }
 
+    /// The same bytes, without what the caller only lends.
+    #[cfg(feature = "broker")]
+    pub(crate) fn into_owned(self) -> Cow<'static> {
+        match self {
+            Self::Borrowed(v) => Cow::Owned(v.to_vec()),
+            Self::Owned(v) => Cow::Owned(v),
+            Self::Referenced(v) => Cow::Referenced(v),
+        }
+    }
+
     /// The same bytes, lent.
     #[cfg(all(feature = "broker", feature = "rpc"))]
     pub(crate) fn as_borrowed(&self) -> Cow<'_> {

@@ -91,15 +91,15 @@ impl Hub {
                 .map_err(Error::data)?;
         }
         #[cfg(feature = "rpc")]
-        if !peer.is_secondary() && &*peer.name != BROKER_NAME {
+        if is_announced(peer) {
             self.announce(&BrokerEvent::reg(&peer.name));
         }
         Ok(())
     }
 
     /// Unregisters this very client, whoever may have its name by now, and ends its secondaries.
-    /// Does nothing, and returns false, the second time. `announced` is false for clients of this process that are
-    /// merely dropped.
+    /// Does nothing, and returns false, the second time. `announced` is false for clients of this
+    /// process that are merely dropped.
     pub(super) fn unregister(&self, peer: &Arc<Peer>, announced: bool) -> bool {
         if !peer.retire() {
             return false;
@@ -116,7 +116,7 @@ impl Hub {
             self.expel(&secondary, Reason::PrimaryGone);
         }
         #[cfg(feature = "rpc")]
-        if announced && !peer.is_secondary() && &*peer.name != BROKER_NAME {
+        if announced && is_announced(peer) {
             self.announce(&BrokerEvent::unreg(&peer.name));
         }
         #[cfg(not(feature = "rpc"))]
@@ -224,4 +224,10 @@ impl Hub {
         }
         stats
     }
+}
+
+/// Secondaries come and go with their primary, and `.broker` is who announces.
+#[cfg(feature = "rpc")]
+fn is_announced(peer: &Peer) -> bool {
+    !peer.is_secondary() && &*peer.name != BROKER_NAME
 }

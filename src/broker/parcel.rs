@@ -85,8 +85,8 @@ impl<'a> Parcel<'a> {
     pub(super) fn into_owned(self) -> Parcel<'static> {
         Parcel {
             topic: self.topic.map(|topic| Text::Owned(topic.into_owned())),
-            header: self.header.map(own),
-            payload: own(self.payload),
+            header: self.header.map(Cow::into_owned),
+            payload: self.payload.into_owned(),
             kind: self.kind,
             realtime: self.realtime,
             sender: self.sender,
@@ -160,13 +160,5 @@ impl<'a> Parcel<'a> {
             self.payload.clone(),
         ));
         self.frame.insert(frame).clone()
-    }
-}
-
-fn own(bytes: Cow<'_>) -> Cow<'static> {
-    match bytes {
-        Cow::Borrowed(bytes) => Cow::Owned(bytes.to_vec()),
-        Cow::Owned(bytes) => Cow::Owned(bytes),
-        Cow::Referenced(bytes) => Cow::Referenced(bytes),
     }
 }

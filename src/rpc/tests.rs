@@ -214,7 +214,7 @@ impl AsyncClient for ScriptedClient {
     }
 
     async fn send(&mut self, _: &str, _: Cow<'async_trait>, _: QoS) -> Result<OpConfirm, Error> {
-        unimplemented!("RPC sends in two parts")
+        unreachable!("RPC sends in two parts")
     }
 
     async fn send_broadcast(
@@ -223,26 +223,26 @@ impl AsyncClient for ScriptedClient {
         _: Cow<'async_trait>,
         _: QoS,
     ) -> Result<OpConfirm, Error> {
-        unimplemented!("RPC does not broadcast")
+        unreachable!("RPC does not broadcast")
     }
 
     async fn publish(&mut self, _: &str, _: Cow<'async_trait>, _: QoS) -> Result<OpConfirm, Error> {
-        unimplemented!("RPC does not publish")
+        unreachable!("RPC does not publish")
     }
 
     async fn subscribe(&mut self, _: &str, _: QoS) -> Result<OpConfirm, Error> {
-        unimplemented!("RPC does not subscribe")
+        unreachable!("RPC does not subscribe")
     }
 
     async fn unsubscribe(&mut self, _: &str, _: QoS) -> Result<OpConfirm, Error> {
-        unimplemented!("RPC does not unsubscribe")
+        unreachable!("RPC does not unsubscribe")
     }
 
     async fn subscribe_bulk(&mut self, _: &[&str], _: QoS) -> Result<OpConfirm, Error> {
-        unimplemented!("RPC does not subscribe")
+        unreachable!("RPC does not subscribe")
     }
 
     async fn unsubscribe_bulk(&mut self, _: &[&str], _: QoS) -> Result<OpConfirm, Error> {
-        unimplemented!("RPC does not unsubscribe")
+        unreachable!("RPC does not unsubscribe")
     }
 }

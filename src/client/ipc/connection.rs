@@ -189,16 +189,13 @@ impl Connection {
                     return Ok(());
                 }
                 Push::Closed => return Err(Error::eof()),
-                Push::Full if deadline.is_none() => {
-                    self.outbox.flush();
-                    deadline = Some(Instant::now() + self.timeout);
-                }
-                Push::Full => {
-                    let deadline = deadline.unwrap_or_else(Instant::now);
-                    tokio::time::timeout_at(deadline, room)
-                        .await
-                        .map_err(|_| Error::timeout())?;
-                }
+                Push::Full => match deadline {
+                    None => {
+                        self.outbox.flush();
+                        deadline = Some(Instant::now() + self.timeout);
+                    }
+                    Some(deadline) => tokio::time::timeout_at(deadline, room).await?,
+                },
             }
         }
     }

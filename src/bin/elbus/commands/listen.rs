@@ -1,12 +1,8 @@
 //! `elbus BUS listen`: prints what arrives for this client until the connection ends.
 
-use std::sync::Arc;
-
 use clap::Args;
-use elbus::client::AsyncClient;
-use tokio::sync::Mutex;
 
-use crate::background::{exit_on_interrupt, keep_alive};
+use crate::background::start_listening;
 use crate::context::Context;
 use crate::event::Event;
 use crate::failure::Failure;
@@ -32,14 +28,7 @@ pub struct Listen {
 
 impl Listen {
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut client = context.connect().await?;
-        let frames = client
-            .take_event_channel()
-            .ok_or_else(Failure::connection_closed)?;
-        context.subscribe(&mut client, &self.topics).await?;
-        exit_on_interrupt();
-        tokio::spawn(keep_alive(Arc::new(Mutex::new(client)), context.timeout));
-        context.note(format_args!("listening as {}", context.name()));
+        let frames = start_listening(context, &self.topics).await?;
         while let Ok(frame) = frames.recv().await {
             Event::frame(&frame).print(context.out)?;
         }

@@ -7,17 +7,14 @@
 mod entry;
 mod quota;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use clap::Args;
 use elbus::EventChannel;
-use elbus::client::AsyncClient;
-use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::background::{exit_on_interrupt, keep_alive};
+use crate::background::start_listening;
 use crate::context::Context;
 use crate::failure::Failure;
 use entry::{Columns, Entry};
@@ -56,14 +53,7 @@ pub struct Monitor {
 
 impl Monitor {
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut client = context.connect().await?;
-        let frames = client
-            .take_event_channel()
-            .ok_or_else(Failure::connection_closed)?;
-        context.subscribe(&mut client, &self.topics).await?;
-        exit_on_interrupt();
-        tokio::spawn(keep_alive(Arc::new(Mutex::new(client)), context.timeout));
-        context.note(format_args!("listening as {}", context.name()));
+        let frames = start_listening(context, &self.topics).await?;
         let (sender, entries) = async_channel::bounded(context.queue_size);
         if self.max_rate == 0 {
             tokio::spawn(forward_all(frames, sender));
