@@ -17,10 +17,10 @@ use super::config::Overflow;
 use super::hub::Hub;
 use super::peer::{Inbox, Peer, Reason};
 use super::router::{Held, Routed, Router};
-use super::topics::{FilterError, FilterSet};
+use super::topics::{FilterError, FilterSet, check_count};
 use crate::QoS;
 use crate::borrow::Cow;
-use crate::limits::{DELIVERIES_PER_TURN, LINGER, MAX_FILTERS};
+use crate::limits::{DELIVERIES_PER_TURN, LINGER};
 use crate::protocol::request::{self, Filters, HEADER_BYTES, OpId, Operation, Request};
 use crate::protocol::{DecodeError, Decoded, ERR_ACCESS, ERR_DATA, RESPONSE_OK, delivery};
 use crate::transport::intake::{Intake, Stop, Taken};
@@ -289,8 +289,8 @@ impl Batch<'_> {
         };
         // Beyond the bound the frame is refused as a whole, before each filter costs a look at each
         // rule.
-        if filters.iter().nth(MAX_FILTERS).is_some() {
-            return self.code_of(Err(FilterError::Count));
+        if let Err(e) = check_count(filters.iter()) {
+            return self.code_of(Err(e));
         }
         let rights = access.current();
         let permitted = |filter: &&str| rights.may_subscribe_to(filter);

@@ -312,8 +312,8 @@ impl FilterSet {
     }
 }
 
-/// A frame of a few megabytes may name millions of filters, and looking at them takes seconds.
-fn check_count<'a>(mut texts: impl Iterator<Item = &'a str>) -> Result<(), FilterError> {
+/// Refuses more filters than a client can have. A frame of a few megabytes may name millions of filters, and looking at them takes seconds.
+pub(super) fn check_count<'a>(mut texts: impl Iterator<Item = &'a str>) -> Result<(), FilterError> {
     match texts.nth(MAX_FILTERS) {
         None => Ok(()),
         Some(_) => Err(FilterError::Count),
