@@ -312,7 +312,8 @@ impl FilterSet {
     }
 }
 
-/// Refuses more filters than a client can have. A frame of a few megabytes may name millions of filters, and looking at them takes seconds.
+/// Refuses more filters than a client can have. A frame of a few megabytes may name millions of them,
+/// and looking at each takes seconds.
 pub(super) fn check_count<'a>(mut texts: impl Iterator<Item = &'a str>) -> Result<(), FilterError> {
     match texts.nth(MAX_FILTERS) {
         None => Ok(()),
