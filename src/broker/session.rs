@@ -210,6 +210,11 @@ impl Batch<'_> {
                         *obstacle = Some(held);
                         break Stop::Pause;
                     }
+                    let (done, rest) = bytes.split_at(consumed);
+                    let run = self.router.follow(&done[consumed - size..], rest, limit);
+                    consumed += run.consumed;
+                    frames += run.frames;
+                    body_bytes += run.body_bytes;
                 }
                 Ok(Decoded::Incomplete { size }) => break Stop::NeedMore { size },
                 Err(e) => {

@@ -115,6 +115,14 @@ pub fn encode_head(
     Some(())
 }
 
+/// Writes the body length of another payload into the head of a frame. It has to fit the length
+/// field, as it does with every payload that is no longer than the one the head was encoded for.
+#[inline]
+pub fn set_payload_bytes(head: &mut [u8], payload_bytes: usize) {
+    let body = (head.len() - HEADER_BYTES + payload_bytes) as u32;
+    head[1..5].copy_from_slice(&body.to_le_bytes());
+}
+
 /// The ack of an operation.
 #[inline]
 pub fn ack(op_id: OpId, code: u8) -> [u8; HEADER_BYTES] {

@@ -33,6 +33,7 @@ pub mod delivery;
 pub mod handshake;
 pub mod names;
 pub mod operation;
+pub mod repetition;
 pub mod request;
 pub mod rpc;
 #[cfg(test)]

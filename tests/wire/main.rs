@@ -18,6 +18,7 @@ mod masks;
 mod names;
 mod qos;
 mod queues;
+mod runs;
 mod secondaries;
 mod topic_levels;
 mod topics;

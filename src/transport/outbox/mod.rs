@@ -22,7 +22,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, futures::Notified};
 
 use super::segments::Segments;
@@ -160,6 +160,19 @@ pub(crate) struct Progress {
     bytes: u64,
 }
 
+impl Bounds {
+    #[inline]
+    fn admit(&self, load: &Load, account: Account, bytes: usize) -> bool {
+        match account {
+            Account::Frame => {
+                load.frames < self.frames && (load.bytes + bytes <= self.bytes || load.frames == 0)
+            }
+            Account::Control => load.frames < self.frames + QUEUE_RESERVE_FRAMES,
+            Account::Ack => true,
+        }
+    }
+}
+
 impl State {
     #[inline]
     fn is_closed(&self) -> bool {
@@ -203,29 +216,16 @@ impl Outbox {
     /// Queues one frame, whole or not at all.
     #[inline]
     pub(crate) fn push(&self, frame: Encoded<'_>, account: Account) -> Push {
-        let Encoded { head, payload, .. } = frame;
-        let bytes = head.len() + payload.len();
-        let mut state = self.state.lock();
-        if state.is_closed() {
-            return Push::Closed;
+        self.lock().push(frame, account)
+    }
+
+    /// Keeps others from queueing and writing, while one source queues several frames.
+    #[inline]
+    pub(crate) fn lock(&self) -> Queueing<'_> {
+        Queueing {
+            bounds: &self.bounds,
+            state: self.state.lock(),
         }
-        if !self.admits(&state.load, account, bytes) {
-            state.starved |= account == Account::Frame;
-            return Push::Full;
-        }
-        let load = Load {
-            frames: usize::from(account != Account::Ack),
-            acks: usize::from(account == Account::Ack),
-            bytes,
-        };
-        state.load.add(load);
-        state.queued.frames += 1;
-        state.queued.bytes += frame.counted as u64;
-        state.urgent |= frame.realtime;
-        state.waiting.push(head, payload, load);
-        let settle = !state.flush_promised && state.writer != Writer::Drain;
-        state.flush_promised |= settle;
-        Push::Queued { settle }
     }
 
     /// Queues bytes that are no frame of anybody and do not count: the end of the handshake.
@@ -260,22 +260,6 @@ impl Outbox {
             self.push_raw(ping);
         }
         self.flush();
-    }
-
-    #[inline]
-    fn admits(&self, load: &Load, account: Account, bytes: usize) -> bool {
-        let Bounds {
-            frames: max_frames,
-            bytes: max_bytes,
-            ..
-        } = self.bounds;
-        match account {
-            Account::Frame => {
-                load.frames < max_frames && (load.bytes + bytes <= max_bytes || load.frames == 0)
-            }
-            Account::Control => load.frames < max_frames + QUEUE_RESERVE_FRAMES,
-            Account::Ack => true,
-        }
     }
 
     /// Wakes when it is worth trying to push again. To be enabled before the attempt that fails.
@@ -326,5 +310,41 @@ impl Outbox {
     /// Gives the socket back, without what was queued. `None` if it is closed.
     pub(crate) fn into_socket(self) -> Option<WriteHalf> {
         Arc::into_inner(self.state.into_inner().socket?)
+    }
+}
+
+/// An outbox that is locked: see [`Outbox::lock`].
+pub(crate) struct Queueing<'a> {
+    bounds: &'a Bounds,
+    state: MutexGuard<'a, State>,
+}
+
+impl Queueing<'_> {
+    /// Queues one frame, whole or not at all.
+    #[inline]
+    pub(crate) fn push(&mut self, frame: Encoded<'_>, account: Account) -> Push {
+        let Encoded { head, payload, .. } = frame;
+        let bytes = head.len() + payload.len();
+        let state = &mut *self.state;
+        if state.is_closed() {
+            return Push::Closed;
+        }
+        if !self.bounds.admit(&state.load, account, bytes) {
+            state.starved |= account == Account::Frame;
+            return Push::Full;
+        }
+        let load = Load {
+            frames: usize::from(account != Account::Ack),
+            acks: usize::from(account == Account::Ack),
+            bytes,
+        };
+        state.load.add(load);
+        state.queued.frames += 1;
+        state.queued.bytes += frame.counted as u64;
+        state.urgent |= frame.realtime;
+        state.waiting.push(head, payload, load);
+        let settle = !state.flush_promised && state.writer != Writer::Drain;
+        state.flush_promised |= settle;
+        Push::Queued { settle }
     }
 }
