@@ -77,6 +77,10 @@ pub const SEGMENT_BYTES: usize = 16 * 1024;
 /// allocation. In bytes.
 pub const SHARED_PAYLOAD_BYTES: usize = 4 * 1024;
 
+/// Small publications for several subscribers that are encoded and queued as one, in bytes. Each
+/// thread keeps the memory of one.
+pub const RUN_BYTES: usize = 64 * 1024;
+
 /// Empty segments that one thread keeps for the next frames.
 pub const MAX_SPARE_SEGMENTS: usize = 32;
 

@@ -138,7 +138,9 @@ impl Segments {
                     bytes: head.len(),
                     ..Load::default()
                 };
-                self.tail(head.len(), head_load).extend_from_slice(head);
+                if !head.is_empty() {
+                    self.tail(head.len(), head_load).extend_from_slice(head);
+                }
                 load.bytes -= head.len();
                 self.list.push_back(Segment {
                     bytes: Bytes::Shared(bytes.clone()),

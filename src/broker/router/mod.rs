@@ -213,7 +213,7 @@ impl Router {
             match &*receivers {
                 [] => self.goes(Way::Nowhere, qos),
                 [_] => self.goes(Way::Subscriber, qos),
-                _ => {}
+                _ => self.goes(Way::Subscribers, qos),
             }
         }
         routed

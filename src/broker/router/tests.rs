@@ -175,21 +175,18 @@ async fn a_frame_that_fits_when_its_time_is_up_is_delivered() {
     assert!(slow.is_alive());
 }
 
-fn requests(target: &str, payloads: &[&[u8]]) -> Vec<u8> {
-    let mut frames = Vec::new();
-    for payload in payloads {
-        let texts = [target];
-        encode_head(
-            &mut frames,
-            1,
-            FrameOp::Message,
-            QoS::No,
-            &texts,
-            payload.len(),
-        );
-        frames.extend_from_slice(payload);
-    }
-    frames
+fn requests(target: &str, payload: &[u8], count: usize) -> Vec<u8> {
+    let (mut frame, texts) = (Vec::new(), [target]);
+    encode_head(
+        &mut frame,
+        1,
+        FrameOp::Message,
+        QoS::No,
+        &texts,
+        payload.len(),
+    );
+    frame.extend_from_slice(payload);
+    frame.repeat(count)
 }
 
 /// What does not fit is left to the way of single frames, which knows what to do.
@@ -198,7 +195,7 @@ async fn a_run_ends_where_the_queue_is_full() {
     let hub = hub();
     let mut router = source(&hub, "source");
     let (peer, _far) = subscriber(&hub, "b", ROOMY, Duration::from_secs(1));
-    let frames = requests("b", &[b"x"; 20]);
+    let frames = requests("b", b"x", 20);
     let (first, rest) = frames.split_at(frames.len() / 20);
     let payload = Cow::Borrowed(b"x".as_slice());
     let routed = router.message("b", None, payload, QoS::No, 3);
