@@ -70,6 +70,10 @@ pub const MAX_CACHED_RECEIVERS: usize = 65_536;
 /// whichever connection has something to read.
 pub const READ_BUFFER_BYTES: usize = 64 * 1024;
 
+/// What is read of a frame that follows a large one, in bytes: enough to see where its payload
+/// begins. The payload is then read to where it stays.
+pub const LARGE_FRAME_PEEK_BYTES: usize = 8 * 1024;
+
 /// Size of one segment of an outbox, in bytes.
 pub const SEGMENT_BYTES: usize = 16 * 1024;
 

@@ -152,6 +152,12 @@ impl From<DecodeError> for crate::Error {
     }
 }
 
+/// Where `count` texts, each closed by a NUL, end in `body`.
+fn texts_end(body: &[u8], count: usize) -> Option<usize> {
+    let nuls = body.iter().enumerate().filter(|(_, byte)| **byte == 0);
+    nuls.map(|(at, _)| at + 1).nth(count - 1)
+}
+
 /// Splits `body` at its first NUL: the text before it, and what follows.
 fn split_text(body: &[u8]) -> Result<(&str, &[u8]), DecodeError> {
     let end = body

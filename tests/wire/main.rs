@@ -13,6 +13,7 @@ mod extensions;
 mod frames;
 mod handshake;
 mod keepalive;
+mod large;
 mod malformed;
 mod masks;
 mod names;
