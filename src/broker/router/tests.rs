@@ -42,9 +42,8 @@ fn subscriber(
     let (near, far) = UnixStream::pair().expect("sockets");
     near.set_nonblocking(true).expect("a socket");
     far.set_nonblocking(true).expect("a socket");
-    let near = tokio::net::UnixStream::from_std(near).expect("a runtime");
     let inbox = Inbox::Socket {
-        outbox: Outbox::new(Socket::Unix(near).split().1, bounds),
+        outbox: Outbox::new(Socket::Unix(near).split().expect("a runtime").1, bounds),
         overflow: Overflow::Backpressure,
         patience,
     };

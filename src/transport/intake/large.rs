@@ -1,11 +1,11 @@
 //! A frame that is received by itself.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, ReadBuf};
 
 use super::{Input, Intake, Stop, Taken};
 use crate::limits::{READ_BUFFER_BYTES, SHARED_PAYLOAD_BYTES};
@@ -18,7 +18,9 @@ const GROWTH: usize = 4;
 pub(super) struct Large {
     /// What precedes the payload. Empty if that is not known: then `payload` is all of the frame.
     head: Vec<u8>,
+    /// What has arrived, and room for more that is zero.
     payload: Vec<u8>,
+    arrived: usize,
     /// Of the whole payload, in bytes.
     payload_bytes: usize,
 }
@@ -36,29 +38,34 @@ impl Large {
         if beginning.len() < SHARED_PAYLOAD_BYTES {
             return None;
         }
-        let mut large = Self {
-            head: head.to_vec(),
-            payload: Vec::new(),
-            payload_bytes: size - start,
-        };
+        let payload_bytes = size - start;
         let room = (beginning.len() * GROWTH).max(READ_BUFFER_BYTES);
-        large.payload.reserve_exact(room.min(large.payload_bytes));
-        large.payload.extend_from_slice(beginning);
-        Some(large)
+        let mut payload = Vec::with_capacity(room.min(payload_bytes));
+        payload.extend_from_slice(beginning);
+        Some(Self {
+            head: head.to_vec(),
+            payload,
+            arrived: beginning.len(),
+            payload_bytes,
+        })
     }
 
-    fn missing(&self) -> usize {
-        self.payload_bytes - self.payload.len()
+    fn is_whole(&self) -> bool {
+        self.arrived == self.payload_bytes
     }
 
-    /// Room for more, in bytes, but not for more than the frame has.
-    fn make_room(&mut self) -> usize {
-        let len = self.payload.len();
-        let missing = self.missing();
-        if len == self.payload.capacity() {
-            self.payload.reserve_exact(missing.min(len * (GROWTH - 1)));
+    /// Where to put what comes next.
+    fn room(&mut self) -> &mut [u8] {
+        let reserved = self.payload.capacity().min(self.payload_bytes);
+        let end = match self.arrived {
+            arrived if arrived < reserved => reserved,
+            arrived => self.payload_bytes.min(arrived * GROWTH),
+        };
+        if self.payload.len() < end {
+            self.payload.reserve_exact(end - self.payload.len());
+            self.payload.resize(end, 0);
         }
-        missing.min(self.payload.capacity() - len)
+        &mut self.payload[self.arrived..]
     }
 }
 
@@ -77,19 +84,21 @@ impl Intake {
         else {
             return Ok(true);
         };
-        let kept = large.head.len() + large.payload.len();
-        let room = large.make_room();
-        let mut part = socket.take(room as u64);
-        let mut read = pin!(part.read_buf(&mut large.payload));
-        let n = poll_fn(|cx| match read.as_mut().poll(cx) {
-            Poll::Ready(result) => Poll::Ready(result),
-            Poll::Pending => patience.poll(cx, kept).map(Err),
-        })
-        .await?;
+        let kept = large.head.len() + large.arrived;
+        let mut space = ReadBuf::new(large.room());
+        let read = poll_fn(
+            |cx| match Pin::new(&mut *socket).poll_read(cx, &mut space) {
+                Poll::Ready(result) => Poll::Ready(result),
+                Poll::Pending => patience.poll(cx, kept).map(Err),
+            },
+        );
+        read.await?;
+        let n = space.filled().len();
         if n == 0 {
             return Ok(false);
         }
-        if large.missing() == 0 {
+        large.arrived += n;
+        if large.is_whole() {
             self.hand_over_large(handle);
         }
         Ok(true)
