@@ -85,8 +85,13 @@ pub const SHARED_PAYLOAD_BYTES: usize = 4 * 1024;
 /// thread keeps the memory of one.
 pub const RUN_BYTES: usize = 64 * 1024;
 
-/// Empty segments that one thread keeps for the next frames.
-pub const MAX_SPARE_SEGMENTS: usize = 32;
+/// Empty segments of full size that one thread keeps for the next frames: a batch of publications
+/// to as many subscribers takes no fresh memory.
+pub const MAX_SPARE_SEGMENTS: usize = 64;
+
+/// What the empty segments of each smaller size may take that one thread keeps, in bytes: enough for
+/// a frame to each of 512 receivers.
+pub const MAX_SPARE_SMALL_SEGMENT_BYTES: usize = 128 * 1024;
 
 /// What must arrive of an unfinished frame within one timeout, in bytes, unless the frame ends
 /// before. Slow links get through with large frames, and one byte a minute does not.

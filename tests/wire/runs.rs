@@ -31,7 +31,7 @@ const TWO: usize = 2;
 
 impl Script {
     fn run(&mut self, dice: &mut Dice) {
-        let kind = dice.roll(9);
+        let kind = dice.roll(10);
         let qos = [NO, PROCESSED, REALTIME, REALTIME_PROCESSED][dice.roll(4) as usize];
         let size = [0, 1, 100, 5000][dice.roll(4) as usize];
         for _ in 0..=dice.roll(20) {
@@ -45,8 +45,8 @@ impl Script {
         let id = self.op_id;
         let realtime = realtime_flag(qos);
         let message = |target| message(id, qos, target, payload);
-        let publication = |topic| publish(id, qos, topic, payload);
-        let published = |topic| got_publication(realtime, "src", topic, payload);
+        let publication = |topic: &str| publish(id, qos, topic, payload);
+        let published = |topic: &str| got_publication(realtime, "src", topic, payload);
         let mut code = OK;
         let frame = match kind {
             0 => {
@@ -67,6 +67,12 @@ impl Script {
                 publication("t/two")
             }
             7 => {
+                // Too long to be remembered.
+                let topic = "l".repeat(2000);
+                self.received[ONE].extend(published(&topic));
+                publication(&topic)
+            }
+            8 => {
                 self.received[TWO].extend(published("t/both"));
                 if self.both {
                     self.received[ONE].extend(published("t/both"));
@@ -91,6 +97,7 @@ fn frames_in_one_write_are_carried_out_one_after_the_other() {
         let names = ["src", "one", "two"];
         let mut clients = names.map(|name| bus.client(name));
         clients[TWO].request(&subscribe(1, PROCESSED, &["t/two", "t/both"]), 1);
+        clients[ONE].request(&subscribe(1, PROCESSED, &[&"l".repeat(2000)]), 1);
         let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
         for round in 0..60 {
             // Both change what the topics of later runs reach.

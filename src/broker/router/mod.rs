@@ -228,11 +228,18 @@ impl Router {
             }
             _ => {
                 let (generation, receivers) = self.hub.topics.receivers(topic);
-                self.last_topic = (topic.len() <= MAX_CACHED_TOPIC_BYTES).then(|| LastTopic {
-                    topic: topic.to_owned(),
-                    generation,
-                    receivers: receivers.clone(),
-                });
+                let last = self.last_topic.take();
+                if topic.len() <= MAX_CACHED_TOPIC_BYTES {
+                    // The memory of the topic before is used again.
+                    let mut text = last.map(|last| last.topic).unwrap_or_default();
+                    text.clear();
+                    text.push_str(topic);
+                    self.last_topic = Some(LastTopic {
+                        topic: text,
+                        generation,
+                        receivers: receivers.clone(),
+                    });
+                }
                 receivers
             }
         }
