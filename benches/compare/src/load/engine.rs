@@ -50,6 +50,10 @@ pub struct Measured {
     pub trouble: Option<String>,
 }
 
+/// Fewer are no measurement. It goes on until there are as many, but not for ever.
+const OPERATIONS_MIN: u64 = 500;
+const PATIENCE: u32 = 10;
+
 pub struct Engine {
     connections: Vec<Connection>,
     pace: Pace,
@@ -85,7 +89,13 @@ impl Engine {
         }
         self.turn_until(start + timing.warm_up, &mut events)?;
         let (before, done_before) = (Snapshot::take(broker)?, self.done());
-        self.turn_until(Instant::now() + timing.measured, &mut events)?;
+        let start = Instant::now();
+        self.turn_until(start + timing.measured, &mut events)?;
+        while self.done() - done_before < OPERATIONS_MIN
+            && start.elapsed() < timing.measured * PATIENCE
+        {
+            self.turn_until(Instant::now() + timing.measured, &mut events)?;
+        }
         let (after, done_after) = (Snapshot::take(broker)?, self.done());
         let closed = self.connections.iter().filter(|c| c.closed).count();
         let operations = done_after - done_before;

@@ -17,12 +17,12 @@ pub struct Figure<'a> {
     pub more_is_better: bool,
 }
 
-/// A list, one line for each case in which somebody is ahead.
-pub fn list(results: &Results, figures: &[Figure<'_>]) -> String {
+/// A list, one line for each case in which one of those brokers is ahead.
+pub fn list(results: &Results, figures: &[Figure<'_>], who: fn(&str) -> bool) -> String {
     let mut lines = Vec::new();
     for figure in figures {
         for case in results.cases(figure.group) {
-            let ahead = ahead(results, figure, &case);
+            let ahead = ahead(results, figure, &case, who);
             if !ahead.is_empty() {
                 let case = label(&case);
                 lines.push(format!("- {}, {case}: {}", figure.text, ahead.join(", ")));
@@ -36,13 +36,13 @@ pub fn list(results: &Results, figures: &[Figure<'_>]) -> String {
 }
 
 /// Who is ahead, and how their figure relates to ours.
-fn ahead(results: &Results, figure: &Figure<'_>, case: &str) -> Vec<String> {
+fn ahead(results: &Results, figure: &Figure<'_>, case: &str, who: fn(&str) -> bool) -> Vec<String> {
     let median = |broker: &str| results.median(figure.group, case, broker, figure.value);
     let Some(ours) = median(OURS).filter(|&ours| ours > 0.0) else {
         return Vec::new();
     };
     let brokers = results.brokers(figure.group).into_iter();
-    let compared = brokers.filter(|broker| broker != OURS && broker != crate::runner::RELAY);
+    let compared = brokers.filter(|broker| broker != OURS && who(broker));
     compared
         .filter_map(|broker| {
             let ratio = median(&broker)? / ours;
@@ -77,13 +77,16 @@ mod tests {
             more_is_better,
         };
         assert_eq!(
-            list(&results, &[figure(true)]),
+            list(&results, &[figure(true)], |_| true),
             "- deliveries, 8: NATS 1.50×"
         );
         assert_eq!(
-            list(&results, &[figure(false)]),
+            list(&results, &[figure(false)], |_| true),
             "- deliveries, 9: NATS 0.50×"
         );
-        assert_eq!(list(&results, &[]), "Nowhere.");
+        assert_eq!(
+            list(&results, &[figure(true)], |who| who == "Redis"),
+            "Nowhere."
+        );
     }
 }

@@ -88,7 +88,11 @@ fn render(results: &Results, plots: &str) -> Result<String> {
         ("memory_anonymous", memory("anonymous_kib")),
         ("command_line_1", rates("command-line-1", "stage")),
         ("command_line_8", rates("command-line-8", "stage")),
-        ("behind", behind::list(results, &figures())),
+        ("behind", behind::list(results, &figures(), is_other)),
+        (
+            "one_worker_ahead",
+            behind::list(results, &figures(), is_one_worker),
+        ),
         ("remarks", origin::remarks(results)),
     ] {
         text = text.replace(&format!("{{{{{key}}}}}"), &value);
@@ -254,6 +258,14 @@ fn figures() -> Vec<Figure<'static>> {
         ),
     ]);
     figures
+}
+
+fn is_other(broker: &str) -> bool {
+    !is_one_worker(broker) && broker != RELAY
+}
+
+fn is_one_worker(broker: &str) -> bool {
+    broker == "elbusd -w 1"
 }
 
 fn more<'a>(group: &'a str, text: &'a str) -> Figure<'a> {

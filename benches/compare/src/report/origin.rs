@@ -4,11 +4,12 @@ use crate::results::{Results, Run};
 use crate::runner::OTHERS_MAX_CORES;
 
 pub fn origin(run: &Run) -> String {
-    format!(
+    let text = format!(
         "Measured and written by `{}` on {}, on {} ({} cores), Linux {}. Everything below comes out of \
          that command; the raw results are in `benches/compare/results.jsonl`.",
         run.command, run.date, run.cpu, run.cores, run.kernel
-    )
+    );
+    wrap(&text)
 }
 
 /// A table of the brokers and their settings.
@@ -48,12 +49,13 @@ pub fn method(run: &Run) -> String {
         1 => "one round".to_owned(),
         rounds => format!("the median of {rounds} rounds"),
     };
-    format!(
+    let text = format!(
         "Each figure is {rounds}. In each round the brokers take turns, group by group, each freshly \
          started; a load runs {} s, of which the first {} s do not count. {priority}",
-        run.warm_up_s + run.measured_s,
-        run.warm_up_s
-    )
+        round(run.warm_up_s + run.measured_s),
+        round(run.warm_up_s)
+    );
+    wrap(&text)
 }
 
 /// What a reader should know about single samples.
@@ -80,4 +82,41 @@ pub fn remarks(results: &Results) -> String {
     }
     let list: Vec<_> = lines.iter().map(|line| format!("- {line}")).collect();
     format!("## Remarks\n\n{}", list.join("\n"))
+}
+
+/// To milliseconds.
+fn round(seconds: f64) -> f64 {
+    (seconds * 1e3).round() / 1e3
+}
+
+/// Breaks a paragraph into lines of at most 100 characters, if its words allow.
+fn wrap(paragraph: &str) -> String {
+    const COLUMNS: usize = 100;
+    let mut text = String::new();
+    let mut column = 0;
+    for word in paragraph.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > COLUMNS {
+            text.push('\n');
+            column = 0;
+        } else if column > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        let words = vec!["1234567890"; 20].join(" ");
+        let lengths: Vec<_> = wrap(&words).lines().map(str::len).collect();
+        assert_eq!(lengths, [98, 98, 21]);
+    }
 }

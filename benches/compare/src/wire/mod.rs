@@ -63,11 +63,12 @@ impl Protocol {
 
     /// Subscribes to filters in the spelling of elbus, and returns when they are in effect.
     pub fn subscribe(self, stream: &mut Stream, filters: &[String]) -> Result<()> {
-        for some in filters.chunks(500) {
+        const AT_ONCE: usize = 500;
+        for (round, some) in filters.chunks(AT_ONCE).enumerate() {
             let some: Vec<String> = some.iter().map(|filter| self.spell(filter)).collect();
             match self {
                 Self::Elbus => elbus::subscribe(stream, &some)?,
-                Self::Nats => nats::subscribe(stream, &some)?,
+                Self::Nats => nats::subscribe(stream, &some, round * AT_ONCE)?,
                 Self::Mqtt => mqtt::subscribe(stream, &some)?,
                 Self::Redis => redis::subscribe(stream, &some)?,
             }

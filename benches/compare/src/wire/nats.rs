@@ -13,9 +13,10 @@ pub fn open(stream: &mut Stream) -> Result<()> {
     round_trip(stream)
 }
 
-pub fn subscribe(stream: &mut Stream, filters: &[String]) -> Result<()> {
+/// Subscriptions have numbers, unique within the connection.
+pub fn subscribe(stream: &mut Stream, filters: &[String], first_number: usize) -> Result<()> {
     let mut requests = String::new();
-    for (number, filter) in filters.iter().enumerate() {
+    for (number, filter) in (first_number..).zip(filters) {
         requests.push_str(&format!("SUB {filter} {number}\r\n"));
     }
     stream.write_all(requests.as_bytes())?;
