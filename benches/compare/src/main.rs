@@ -16,7 +16,7 @@ mod wire;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::utsname::uname;
@@ -107,6 +107,14 @@ impl Measure {
             ours: std::path::absolute(&self.ours)?,
             peers: std::path::absolute(&self.peers)?,
         };
+        let known: Vec<_> = Group::ALL.iter().map(|group| group.name()).collect();
+        for name in &self.group {
+            ensure!(
+                known.contains(&name.as_str()),
+                "groups are {}",
+                known.join(", ")
+            );
+        }
         let (contenders, missing): (Vec<_>, Vec<_>) = contenders(&programs)
             .into_iter()
             .filter(|c| self.only.is_empty() || self.only.iter().any(|id| id == c.id))

@@ -21,6 +21,9 @@ pub const OTHERS_MAX_CORES: f64 = 0.3;
 const REPEATS_MAX: u32 = 2;
 /// The name of the relay in the results.
 pub const RELAY: &str = "bare relay";
+/// What the original's broker needs to survive the original's benchmark, which sends to itself without
+/// waiting: room for all of it.
+pub const QUEUE_OF_ORIGINAL: &str = "131072";
 /// Brokers finish with the last load, and notice that its clients are gone.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -169,7 +172,13 @@ impl Runner {
         } else {
             &self.programs.peers
         };
-        let broker = Broker::start(contender, Transport::Unix)?;
+        let broker = Broker::start_with(Transport::Unix, |address, directory| {
+            let mut command = contender.command(address, directory)?;
+            if !is_ours {
+                command.args(["--queue-size", QUEUE_OF_ORIGINAL]);
+            }
+            Ok(command)
+        })?;
         let rates = command_line::benchmark(
             directory,
             is_ours,

@@ -52,7 +52,7 @@ pub struct Measured {
 
 /// Fewer are no measurement. It goes on until there are as many, but not for ever.
 const OPERATIONS_MIN: u64 = 500;
-const PATIENCE: u32 = 10;
+const PATIENCE: u32 = 4;
 
 pub struct Engine {
     connections: Vec<Connection>,

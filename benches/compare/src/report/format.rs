@@ -21,6 +21,15 @@ pub fn rate(number: f64) -> String {
     }
 }
 
+/// Powers of ten, short.
+pub fn count(number: f64) -> String {
+    match number {
+        n if n >= 1e6 => format!("{:.0} M", n / 1e6),
+        n if n >= 1e3 => format!("{:.0} k", n / 1e3),
+        n => format!("{n:.0}"),
+    }
+}
+
 pub fn micros(number: f64) -> String {
     if number >= 9_999.5 {
         return format!("{} k", significant(number / 1e3));

@@ -2,14 +2,14 @@
 //! logarithmic.
 
 use super::colors;
+use super::format;
 use super::svg::{Anchor, Svg};
-use super::table::label;
 use crate::results::Results;
 
 const PANEL: f64 = 250.0;
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 60.0;
-const GAP: f64 = 16.0;
+const GAP: f64 = 34.0;
 const GRID: &str = "#ddd";
 
 pub struct Lines<'a> {
@@ -24,7 +24,7 @@ pub struct Lines<'a> {
 impl Lines<'_> {
     /// Nothing if there are no figures.
     pub fn render(&self) -> Option<String> {
-        let width = LEFT + (PANEL + GAP) * self.panels.len() as f64 + 10.0;
+        let width = LEFT + (PANEL + GAP) * self.panels.len() as f64;
         let mut svg = Svg::new(width);
         svg.title(12.0, 24.0, self.title);
         let brokers = self.results.brokers(self.panels[0].0);
@@ -96,7 +96,7 @@ impl Lines<'_> {
         for x in powers(xs) {
             let (at, bottom) = place((x, 10f64.powf(ys.0)));
             svg.line(&[(at, bottom), (at, bottom - HEIGHT)], GRID, 1.0);
-            svg.text(at, bottom + 16.0, Anchor::Middle, &label(&x.to_string()));
+            svg.text(at, bottom + 16.0, Anchor::Middle, &format::count(x));
         }
     }
 }
@@ -104,7 +104,6 @@ impl Lines<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::format;
     use crate::results::tests::results;
 
     #[test]

@@ -16,7 +16,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::load::fan::{self, Fan};
 use crate::results::Results;
-use crate::runner::RELAY;
+use crate::runner::{QUEUE_OF_ORIGINAL, RELAY};
 use bars::Bars;
 use behind::Figure;
 use lines::Lines;
@@ -88,6 +88,7 @@ fn render(results: &Results, plots: &str) -> Result<String> {
         ("memory_anonymous", memory("anonymous_kib")),
         ("command_line_1", rates("command-line-1", "stage")),
         ("command_line_8", rates("command-line-8", "stage")),
+        ("queue", QUEUE_OF_ORIGINAL.to_owned()),
         ("behind", behind::list(results, &figures(), is_other)),
         (
             "one_worker_ahead",
@@ -156,17 +157,17 @@ fn plots(results: &Results) -> Vec<(&'static str, String)> {
         (
             "fan-small",
             rates(
-                "Deliveries of 100 bytes per second",
-                &[("fan-small", "")],
-                " subscribers",
+                "Deliveries of 100 bytes per second, by number of subscribers",
+                &[("fan-small", "to ")],
+                "",
             ),
         ),
         (
             "fan-large",
             rates(
-                "Deliveries of 64 KiB per second",
-                &[("fan-large", "")],
-                " subscribers",
+                "Deliveries of 64 KiB per second, by number of subscribers",
+                &[("fan-large", "to ")],
+                "",
             ),
         ),
         ("subscriptions", subscriptions.render()),
