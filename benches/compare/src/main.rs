@@ -63,16 +63,16 @@ struct Measure {
     #[arg(long)]
     peers: PathBuf,
     /// How often everything is measured
-    #[arg(long, default_value_t = 5)]
+    #[arg(long)]
     rounds: u32,
     /// For how many seconds
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long)]
     secs: f64,
     /// Seconds of load before that
-    #[arg(long, default_value_t = 0.3)]
+    #[arg(long)]
     warm_up: f64,
     /// Operations of each stage of the command lines
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long)]
     iterations: u64,
     /// Only these brokers
     #[arg(long, value_name = "BROKER")]

@@ -1,7 +1,7 @@
 //! The least that stands between two sockets: a process that sends back what it gets.
 //!
-//! What a round trip through a broker takes is compared with this. It waits for any of its clients, as
-//! a broker must, and does nothing else.
+//! What a round trip through a broker takes is compared with this. It waits for any of its clients,
+//! as a broker must, and does nothing else.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};

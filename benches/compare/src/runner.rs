@@ -21,8 +21,8 @@ pub const OTHERS_MAX_CORES: f64 = 0.3;
 const REPEATS_MAX: u32 = 2;
 /// The name of the relay in the results.
 pub const RELAY: &str = "bare relay";
-/// What the original's broker needs to survive the original's benchmark, which sends to itself without
-/// waiting: room for all of it.
+/// What the original's broker needs to survive the original's benchmark, which sends to itself
+/// without waiting: room for all of it.
 pub const QUEUE_OF_ORIGINAL: &str = "131072";
 /// Brokers finish with the last load, and notice that its clients are gone.
 const PAUSE: Duration = Duration::from_millis(100);

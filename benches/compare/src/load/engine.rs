@@ -21,7 +21,8 @@ pub enum Pace {
     AckedAndDelivered(u64),
     /// Ack and reply to a call.
     AckedAndReplied(u64),
-    /// The first client publishes, so far ahead of the slowest of the others. What they get is counted.
+    /// The first client publishes, so far ahead of the slowest of the others. What they get is
+    /// counted.
     AheadOfSlowest(u64),
     /// The first client publishes, so far ahead of all others together; each publication has one
     /// receiver.

@@ -22,8 +22,8 @@ pub const SMALL: usize = 100;
 pub const LARGE: usize = 64 * 1024;
 
 impl Fan {
-    /// How many publications the publisher is ahead of the slowest subscriber, so that no broker has
-    /// a reason to cut one off, and the same for all.
+    /// How many publications the publisher is ahead of the slowest subscriber, so that no broker
+    /// has a reason to cut one off, and the same for all.
     pub fn window(self) -> u64 {
         if self.payload <= 4096 {
             512

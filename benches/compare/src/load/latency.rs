@@ -30,8 +30,8 @@ pub fn of_calls(address: &Address, timing: Timing) -> Result<RoundTrip> {
     })
 }
 
-/// The same bytes through a relay, which sends back what it gets. To the client the call looks like a
-/// message to itself.
+/// The same bytes through a relay, which sends back what it gets. To the client the call looks like
+/// a message to itself.
 pub fn of_relay(address: &Address, timing: Timing) -> Result<RoundTrip> {
     let mut client = Connection::new(Protocol::Elbus, address.connect()?);
     // Laid out as what the broker sends: kind and length first.

@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind, Write};
 /// As many bytes are given to the kernel at once, at most.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// Encoded operations one after the other, sent in a circle. Nothing is copied or encoded on the way.
+/// Encoded operations one after the other, sent in a circle. Nothing is copied or encoded on the
+/// way.
 #[derive(Debug, Default)]
 pub struct Outgoing {
     bytes: Vec<u8>,

@@ -131,7 +131,7 @@ fn plots(results: &Results) -> Vec<(&'static str, String)> {
     let rates = |title, groups, unit| bars(title, groups, unit, "rate", format::rate);
     let subscriptions = Lines {
         results,
-        title: "CPU time per publication in µs, by number of subscriptions (both scales logarithmic)",
+        title: "CPU time per publication in µs, by number of subscriptions (scales are logarithmic)",
         panels: &[
             ("subscriptions-exact", "exact topics"),
             ("subscriptions-plus", "+"),

@@ -5,8 +5,8 @@ use crate::runner::OTHERS_MAX_CORES;
 
 pub fn origin(run: &Run) -> String {
     let text = format!(
-        "Measured and written by `{}` on {}, on {} ({} cores), Linux {}. Everything below comes out of \
-         that command; the raw results are in `benches/compare/results.jsonl`.",
+        "Measured and written by `{}` on {}, on {} ({} cores), Linux {}. Everything below comes out \
+         of that command; the raw results are in `benches/compare/results.jsonl`.",
         run.command, run.date, run.cpu, run.cores, run.kernel
     );
     wrap(&text)
@@ -41,8 +41,8 @@ pub fn method(run: &Run) -> String {
             .to_owned()
     } else {
         format!(
-            "A sample during which other processes used more than {OTHERS_MAX_CORES} cores was taken \
-             again, up to two times."
+            "A sample during which other processes used more than {OTHERS_MAX_CORES} cores was \
+             taken again, up to two times."
         )
     };
     let rounds = match run.rounds {
@@ -50,8 +50,8 @@ pub fn method(run: &Run) -> String {
         rounds => format!("the median of {rounds} rounds"),
     };
     let text = format!(
-        "Each figure is {rounds}. In each round the brokers take turns, group by group, each freshly \
-         started; a load runs {} s, of which the first {} s do not count. {priority}",
+        "Each figure is {rounds}. In each round the brokers take turns, group by group, each \
+         freshly started; a load runs {} s, of which the first {} s do not count. {priority}",
         round(run.warm_up_s + run.measured_s),
         round(run.warm_up_s)
     );

@@ -39,8 +39,8 @@ pub enum Item {
     Other,
 }
 
-/// The beginning of a frame, in bytes. Frames that begin with the same `header` have the same meaning
-/// and length, so whoever has seen one recognises the others by comparing.
+/// The beginning of a frame, in bytes. Frames that begin with the same `header` have the same
+/// meaning and length, so whoever has seen one recognises the others by comparing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     pub item: Item,

@@ -47,7 +47,8 @@ fn command(words: &[&[u8]]) -> Vec<u8> {
     command
 }
 
-/// Deliveries are arrays, of which the last element is the payload. What a publisher gets is a number.
+/// Deliveries are arrays, of which the last element is the payload. What a publisher gets is a
+/// number.
 pub fn head(bytes: &[u8]) -> Option<Head> {
     let mut at = line_end(bytes)?;
     if bytes[0] != b'*' {
