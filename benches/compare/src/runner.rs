@@ -12,7 +12,8 @@ use anyhow::{Context, Result};
 use crate::brokers::{Broker, Contender, Programs, Transport};
 use crate::command_line;
 use crate::load::engine::{Engine, Timing};
-use crate::load::{idle, latency, stages};
+use crate::load::latency::{self, Probe, RoundTrip};
+use crate::load::{idle, stages};
 use crate::plan::{Case, Group};
 use crate::results::Sample;
 
@@ -47,16 +48,18 @@ impl Runner {
         let mut samples = Vec::new();
         for round in 1..=self.rounds {
             for group in groups.iter().filter(|g| round == 1 || g.is_repeated()) {
-                for contender in &self.contenders {
-                    if group.takes_part(contender.id) {
-                        eprintln!("round {round}: {}: {}", group.name(), contender.id);
-                        let _turn = self.turn()?;
-                        samples.extend(self.measure(*group, contender, round));
-                    }
-                }
+                let takes_part = |contender: &&Contender| group.takes_part(contender.id);
+                let contenders: Vec<_> = self.contenders.iter().filter(takes_part).collect();
                 if *group == Group::Latency {
+                    eprintln!("round {round}: {}", group.name());
                     let _turn = self.turn()?;
-                    samples.extend(finish(self.relay(), *group, RELAY, round));
+                    samples.extend(self.latency(&contenders, round));
+                    continue;
+                }
+                for contender in contenders {
+                    eprintln!("round {round}: {}: {}", group.name(), contender.id);
+                    let _turn = self.turn()?;
+                    samples.extend(self.measure(*group, contender, round));
                 }
             }
         }
@@ -74,7 +77,6 @@ impl Runner {
 
     fn measure(&self, group: Group, contender: &Contender, round: u32) -> Vec<Sample> {
         match group {
-            Group::Latency => finish(self.latency(contender), group, contender.id, round),
             Group::Idle => finish(idle_memory(contender), group, contender.id, round),
             Group::CommandLine(workers) => {
                 let rows = self.command_line(contender, workers);
@@ -151,18 +153,38 @@ impl Runner {
         Ok(())
     }
 
-    fn latency(&self, contender: &Contender) -> Result<Vec<(String, Values)>> {
-        let broker = Broker::start(contender, Transport::Unix)?;
-        latency::of_calls(&broker.address, self.timing).map(round_trip)
+    /// All brokers and the relay, at the same time: they are idle but for one call of one of them.
+    fn latency(&self, contenders: &[&Contender], round: u32) -> Vec<Sample> {
+        let names = contenders.iter().map(|contender| contender.id);
+        let names: Vec<_> = names.chain([RELAY]).collect();
+        match self.round_trips(contenders) {
+            Ok(times) => {
+                let of_each = names.into_iter().zip(times);
+                let samples = of_each.flat_map(|(name, times)| {
+                    finish(Ok(round_trip(times)), Group::Latency, name, round)
+                });
+                samples.collect()
+            }
+            Err(error) => finish(Err(error), Group::Latency, "all", round),
+        }
     }
 
-    fn relay(&self) -> Result<Vec<(String, Values)>> {
+    fn round_trips(&self, contenders: &[&Contender]) -> Result<Vec<RoundTrip>> {
+        let brokers = contenders
+            .iter()
+            .map(|contender| Broker::start(contender, Transport::Unix))
+            .collect::<Result<Vec<_>>>()?;
         let relay = Broker::start_with(Transport::Unix, |address, _| {
             let mut command = Command::new(std::env::current_exe()?);
             command.args(["relay", &address.to_text()]);
             Ok(command)
         })?;
-        latency::of_relay(&relay.address, self.timing).map(round_trip)
+        let mut probes = brokers
+            .iter()
+            .map(|broker| Probe::of_calls(&broker.address))
+            .collect::<Result<Vec<_>>>()?;
+        probes.push(Probe::of_relay(&relay.address)?);
+        latency::measure(probes, self.timing)
     }
 
     fn command_line(&self, contender: &Contender, workers: usize) -> Result<Vec<(String, Values)>> {
@@ -219,7 +241,7 @@ fn idle_memory(contender: &Contender) -> Result<Vec<(String, Values)>> {
     Ok(rows.into_iter().map(row).collect())
 }
 
-fn round_trip(times: latency::RoundTrip) -> Vec<(String, Values)> {
+fn round_trip(times: RoundTrip) -> Vec<(String, Values)> {
     let row = |case: &str, time| {
         (
             case.to_owned(),
