@@ -25,6 +25,8 @@ pub const RELAY: &str = "bare relay";
 /// What the original's broker needs to survive the original's benchmark, which sends to itself
 /// without waiting: room for all of it.
 pub const QUEUE_OF_ORIGINAL: &str = "131072";
+/// How often each command line runs in a round.
+const COMMAND_LINE_TURNS: u32 = 3;
 /// Brokers finish with the last load, and notice that its clients are gone.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -50,10 +52,10 @@ impl Runner {
             for group in groups.iter().filter(|g| round == 1 || g.is_repeated()) {
                 let takes_part = |contender: &&Contender| group.takes_part(contender.id);
                 let contenders: Vec<_> = self.contenders.iter().filter(takes_part).collect();
-                if *group == Group::Latency {
+                if group.is_side_by_side() {
                     eprintln!("round {round}: {}", group.name());
                     let _turn = self.turn()?;
-                    samples.extend(self.latency(&contenders, round));
+                    samples.extend(self.side_by_side(*group, &contenders, round));
                     continue;
                 }
                 for contender in contenders {
@@ -78,11 +80,14 @@ impl Runner {
     fn measure(&self, group: Group, contender: &Contender, round: u32) -> Vec<Sample> {
         match group {
             Group::Idle => finish(idle_memory(contender), group, contender.id, round),
-            Group::CommandLine(workers) => {
-                let rows = self.command_line(contender, workers);
-                finish(rows, group, contender.id, round)
-            }
             _ => self.loads(group, contender, round),
+        }
+    }
+
+    fn side_by_side(&self, group: Group, contenders: &[&Contender], round: u32) -> Vec<Sample> {
+        match group {
+            Group::CommandLine(workers) => self.command_lines(group, contenders, workers, round),
+            _ => self.latency(contenders, round),
         }
     }
 
@@ -187,20 +192,51 @@ impl Runner {
         latency::measure(probes, self.timing)
     }
 
-    fn command_line(&self, contender: &Contender, workers: usize) -> Result<Vec<(String, Values)>> {
+    /// One command line after the other, several times, while both brokers run.
+    fn command_lines(
+        &self,
+        group: Group,
+        contenders: &[&Contender],
+        workers: usize,
+        round: u32,
+    ) -> Vec<Sample> {
+        let mut samples = Vec::new();
+        let start = |contender| (contender, self.start_for_command_line(contender));
+        let running: Vec<_> = contenders.iter().copied().map(start).collect();
+        for _ in 0..COMMAND_LINE_TURNS {
+            for (contender, broker) in &running {
+                let rows = match broker {
+                    Ok(broker) => self.command_line(contender, broker, workers),
+                    Err(error) => Err(anyhow::anyhow!("{error:#}")),
+                };
+                samples.extend(finish(rows, group, contender.id, round));
+            }
+        }
+        samples
+    }
+
+    fn start_for_command_line(&self, contender: &Contender) -> Result<Broker> {
+        Broker::start_with(Transport::Unix, |address, directory| {
+            let mut command = contender.command(address, directory)?;
+            if contender.id == "original" {
+                command.args(["--queue-size", QUEUE_OF_ORIGINAL]);
+            }
+            Ok(command)
+        })
+    }
+
+    fn command_line(
+        &self,
+        contender: &Contender,
+        broker: &Broker,
+        workers: usize,
+    ) -> Result<Vec<(String, Values)>> {
         let is_ours = contender.id != "original";
         let directory: &Path = if is_ours {
             &self.programs.ours
         } else {
             &self.programs.peers
         };
-        let broker = Broker::start_with(Transport::Unix, |address, directory| {
-            let mut command = contender.command(address, directory)?;
-            if !is_ours {
-                command.args(["--queue-size", QUEUE_OF_ORIGINAL]);
-            }
-            Ok(command)
-        })?;
         let rates = command_line::benchmark(
             directory,
             is_ours,

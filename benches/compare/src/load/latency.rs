@@ -13,8 +13,8 @@ use crate::statistics::percentile;
 use crate::wire::elbus::{self, BROKER, ECHO_METHOD};
 use crate::wire::{Address, Protocol, Stream};
 
-/// How long each probe measures before it is the turn of the next. What else the machine does changes
-/// slowly, compared with this, and so is the same for all.
+/// How long each probe measures before it is the turn of the next. What else the machine does
+/// changes slowly, compared with this, and so is the same for all.
 const SLICE: Duration = Duration::from_millis(50);
 
 /// Percentiles of the round trip, in microseconds.
