@@ -11,6 +11,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::Config;
+use super::confirmations::Acks;
 use super::connection::Connection;
 use crate::limits::DELIVERY_OVERHEAD;
 use crate::protocol::Decoded;
@@ -23,6 +24,7 @@ pub(super) struct Receiver {
     connection: Arc<Connection>,
     intake: Intake,
     max_frame: usize,
+    acks: Acks,
     events: Events,
 }
 
@@ -44,6 +46,7 @@ impl Receiver {
             connection,
             intake,
             max_frame: config.max_frame.saturating_add(DELIVERY_OVERHEAD),
+            acks: Acks::default(),
             events: Events {
                 frames,
                 set_aside: VecDeque::new(),
@@ -95,12 +98,15 @@ impl Receiver {
             connection,
             intake,
             max_frame,
+            acks,
             events,
         } = self;
         let mut fault = None;
         let more = intake
             .read(|bytes| {
-                process(connection, events, bytes, *max_frame).unwrap_or_else(|e| {
+                let taken = process(connection, events, acks, bytes, *max_frame);
+                connection.confirmations.resolve(acks);
+                taken.unwrap_or_else(|e| {
                     fault = Some(e);
                     Taken {
                         consumed: bytes.len(),
@@ -120,6 +126,7 @@ impl Receiver {
 fn process(
     connection: &Connection,
     events: &mut Events,
+    acks: &mut Acks,
     bytes: &[u8],
     limit: usize,
 ) -> io::Result<Taken> {
@@ -131,8 +138,10 @@ fn process(
                 match item {
                     Delivery::Ping => {}
                     Delivery::Ack { op_id, code } => {
-                        let op_id = u32::from_le_bytes(op_id);
-                        connection.confirmations.resolve(op_id, code);
+                        acks.push(u32::from_le_bytes(op_id), code);
+                        if acks.are_many() {
+                            connection.confirmations.resolve(acks);
+                        }
                     }
                     Delivery::Frame {
                         kind,
@@ -141,7 +150,9 @@ fn process(
                         topic,
                         payload,
                     } => {
-                        let frame = FrameData::from_wire(kind, realtime, sender, topic, payload);
+                        let frame = FrameData::received(
+                            kind, realtime, sender, topic, None, payload.into(),
+                        );
                         events.deliver(connection, Arc::new(frame));
                     }
                 }

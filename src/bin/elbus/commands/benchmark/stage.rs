@@ -9,7 +9,7 @@ use elbus::{Error, FrameKind, OpConfirm, QoS};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use super::latency::Latencies;
+use super::latency::{Laps, Latencies};
 use super::measure::Meter;
 use super::worker::{WINDOW, Worker};
 use crate::failure::Failure;
@@ -95,12 +95,11 @@ async fn send(
     meter: &Meter,
 ) -> Result<Latencies, Error> {
     let payload = &*worker.payload;
-    let mut latencies = Latencies::new();
+    let mut laps = Laps::start();
     for _ in 0..count {
-        let start = Instant::now();
         confirmed(worker.client.send(BROKER, payload.into(), qos).await).await?;
         if qos.needs_ack() {
-            latencies.record(start.elapsed());
+            laps.lap();
         }
         meter.count();
     }
@@ -112,7 +111,7 @@ async fn send(
             .await,
     )
     .await?;
-    Ok(latencies)
+    Ok(laps.end())
 }
 
 async fn send_receive(
@@ -171,14 +170,13 @@ async fn call(
     meter: &Meter,
 ) -> Result<Latencies, Failure> {
     let payload = &*worker.payload;
-    let mut latencies = Latencies::new();
+    let mut laps = Laps::start();
     for _ in 0..count {
-        let start = Instant::now();
         let call = worker
             .rpc
             .call(target, ECHO_METHOD, payload.into(), QoS::Processed);
         let reply = call.await?;
-        latencies.record(start.elapsed());
+        laps.lap();
         if reply.payload().len() != payload.len() {
             return Err(Failure::Local(format!(
                 "{target} returned something else than was sent"
@@ -186,7 +184,7 @@ async fn call(
         }
         meter.count();
     }
-    Ok(latencies)
+    Ok(laps.end())
 }
 
 async fn call0(worker: &Worker, count: u64, meter: &Meter) -> Result<Latencies, Error> {

@@ -9,6 +9,7 @@ use elbus::client::AsyncClient;
 use elbus::ipc::Client;
 use elbus::limits::DAEMON_QUEUE_FRAMES;
 use elbus::rpc::{Options, RpcClient, RpcEvent, RpcHandlers, RpcResult};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::context::Context;
@@ -20,6 +21,8 @@ pub const WINDOW: u32 = DAEMON_QUEUE_FRAMES as u32;
 
 /// What a stage needs to do its operations.
 pub struct Worker {
+    /// The thread of its connections.
+    pub thread: Handle,
     pub client: Client,
     pub frames: EventChannel,
     pub rpc: RpcClient,
@@ -31,13 +34,14 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Connects both clients, under names that start with `name`.
+    /// Connects both clients of the worker with this number, on the thread that calls.
     pub async fn connect(
-        context: &Context,
-        name: &str,
+        context: Context,
+        number: usize,
         payload: Arc<[u8]>,
     ) -> Result<Self, Failure> {
-        let mut client = context.connect_as(name).await?;
+        let name = format!("{}.{number}", context.name());
+        let mut client = context.connect_as(&name).await?;
         let frames = client
             .take_event_channel()
             .ok_or_else(Failure::connection_closed)?;
@@ -49,6 +53,7 @@ impl Worker {
         let rpc_client = context.connect_as(&rpc_name).await?;
         let rpc = RpcClient::create(rpc_client, handlers, Options::default());
         Ok(Self {
+            thread: Handle::current(),
             client,
             frames,
             rpc,
