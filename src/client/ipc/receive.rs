@@ -151,7 +151,12 @@ fn process(
                         payload,
                     } => {
                         let frame = FrameData::received(
-                            kind, realtime, sender, topic, None, payload.into(),
+                            kind,
+                            realtime,
+                            sender,
+                            topic,
+                            None,
+                            payload.into(),
                         );
                         events.deliver(connection, Arc::new(frame));
                     }

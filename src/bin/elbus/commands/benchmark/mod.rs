@@ -34,7 +34,8 @@ Stages:
   send+recv.qos.processed  the same, each after the previous one was acknowledged
   rpc.call                 calls of the broker, each after the reply to the previous one
   rpc.call+handle          the same to oneself
-  rpc.call0                calls to oneself without a reply, counted when they are handled
+  rpc.call0                calls of the broker without a reply, each after the previous one was
+                           acknowledged
 
 The times, in microseconds, are those in which 50, 99 and 99.9 % of the operations were confirmed or
 replied to; of send+recv, in which they were back.";

@@ -30,13 +30,11 @@ impl Threads {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             handles.push(runtime.handle().clone());
             let mut running = running.subscribe();
-            Thread::new()
-                .name("benchmark".to_owned())
-                .spawn(move || {
-                    // Nothing is ever sent: the error that ends the wait is the sender's end.
-                    let _ = runtime.block_on(running.changed());
-                    runtime.shutdown_background();
-                })?;
+            Thread::new().name("benchmark".to_owned()).spawn(move || {
+                // Nothing is ever sent: the error that ends the wait is the sender's end.
+                let _ = runtime.block_on(running.changed());
+                runtime.shutdown_background();
+            })?;
         }
         Ok(Self {
             handles,

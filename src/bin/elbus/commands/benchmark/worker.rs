@@ -8,9 +8,8 @@ use elbus::async_trait;
 use elbus::client::AsyncClient;
 use elbus::ipc::Client;
 use elbus::limits::DAEMON_QUEUE_FRAMES;
-use elbus::rpc::{Options, RpcClient, RpcEvent, RpcHandlers, RpcResult};
+use elbus::rpc::{RpcClient, RpcEvent, RpcHandlers, RpcResult};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -28,8 +27,6 @@ pub struct Worker {
     pub rpc: RpcClient,
     /// The name under which `rpc` can be called.
     pub rpc_name: String,
-    /// Calls without reply that may still be sent before earlier ones have been handled.
-    pub window: Arc<Semaphore>,
     pub payload: Arc<[u8]>,
 }
 
@@ -46,35 +43,24 @@ impl Worker {
             .take_event_channel()
             .ok_or_else(Failure::connection_closed)?;
         let rpc_name = format!("{name}.rpc");
-        let window = Arc::new(Semaphore::new(WINDOW as usize));
-        let handlers = Callee {
-            window: window.clone(),
-        };
         let rpc_client = context.connect_as(&rpc_name).await?;
-        let rpc = RpcClient::create(rpc_client, handlers, Options::default());
+        let rpc = RpcClient::new(rpc_client, Callee);
         Ok(Self {
             thread: Handle::current(),
             client,
             frames,
             rpc,
             rpc_name,
-            window,
             payload,
         })
     }
 }
 
-struct Callee {
-    window: Arc<Semaphore>,
-}
+struct Callee;
 
 #[async_trait]
 impl RpcHandlers for Callee {
     async fn handle_call(&self, event: RpcEvent) -> RpcResult {
-        if event.is_response_required() {
-            return Ok(Some(event.payload().to_vec()));
-        }
-        self.window.add_permits(1);
-        Ok(None)
+        Ok(Some(event.payload().to_vec()))
     }
 }
