@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
-use tokio::task::consume_budget;
 
 use super::hub::Hub;
 use super::peer::{Channel, Inbox, Kind, Origin, Peer};
@@ -91,13 +90,6 @@ impl Client {
         }
     }
 
-    /// As [`begin`](Self::begin), for what others receive. They get their turn: a task that never has
-    /// to wait would fill queues, and memory, before anybody on its thread empties them.
-    async fn begin_delivery(&self, bytes: usize) -> Result<(), Error> {
-        consume_budget().await;
-        self.begin(bytes)
-    }
-
     /// Counts the operation, and refuses it if the client is no longer registered.
     fn begin(&self, bytes: usize) -> Result<(), Error> {
         if !self.router.source.is_alive() {
@@ -169,7 +161,7 @@ impl AsyncClient for Client {
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         let counted = target.len() + 1 + payload.len();
-        self.begin_delivery(counted).await?;
+        self.begin(counted)?;
         let routed = self.router.message(target, None, payload, qos, counted);
         self.finish(routed, qos).await
     }
@@ -182,7 +174,7 @@ impl AsyncClient for Client {
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         let counted = target.len() + 1 + header.len() + payload.len();
-        self.begin_delivery(counted).await?;
+        self.begin(counted)?;
         let routed = self
             .router
             .message(target, Some(header), payload, qos, counted);
@@ -196,7 +188,7 @@ impl AsyncClient for Client {
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         let counted = target.len() + 1 + payload.len();
-        self.begin_delivery(counted).await?;
+        self.begin(counted)?;
         let routed = self.router.broadcast(target, payload, qos, counted);
         self.finish(routed, qos).await
     }
@@ -208,7 +200,7 @@ impl AsyncClient for Client {
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         let counted = target.len() + 1 + payload.len();
-        self.begin_delivery(counted).await?;
+        self.begin(counted)?;
         let routed = self.router.publish(target, None, payload, qos, counted);
         self.finish(routed, qos).await
     }
@@ -221,7 +213,7 @@ impl AsyncClient for Client {
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
         let counted = topic.len() + 1 + receiver.len() + 1 + payload.len();
-        self.begin_delivery(counted).await?;
+        self.begin(counted)?;
         let routed = self
             .router
             .publish(topic, Some(receiver), payload, qos, counted);

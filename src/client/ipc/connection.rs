@@ -9,7 +9,6 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Notify;
-use tokio::task::consume_budget;
 use tokio::time::Instant;
 
 use super::Config;
@@ -156,8 +155,6 @@ impl Connection {
         payload: Payload<'_>,
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
-        // A task that never has to wait would keep the thread from everybody else.
-        consume_budget().await;
         let confirmation = match qos.needs_ack() {
             true => Some(self.confirmations.start(op_id)?),
             false => None,
