@@ -70,6 +70,10 @@ pub const MAX_CACHED_RECEIVERS: usize = 65_536;
 /// whichever connection has something to read.
 pub const READ_BUFFER_BYTES: usize = 64 * 1024;
 
+/// What is read of a frame that follows a large one, in bytes: enough to see where its payload
+/// begins. The payload is then read to where it stays.
+pub const LARGE_FRAME_PEEK_BYTES: usize = 8 * 1024;
+
 /// Size of one segment of an outbox, in bytes.
 pub const SEGMENT_BYTES: usize = 16 * 1024;
 
@@ -77,8 +81,17 @@ pub const SEGMENT_BYTES: usize = 16 * 1024;
 /// allocation. In bytes.
 pub const SHARED_PAYLOAD_BYTES: usize = 4 * 1024;
 
-/// Empty segments that one thread keeps for the next frames.
-pub const MAX_SPARE_SEGMENTS: usize = 32;
+/// Small publications for several subscribers that are encoded and queued as one, in bytes. Each
+/// thread keeps the memory of one.
+pub const RUN_BYTES: usize = 64 * 1024;
+
+/// Empty segments of full size that one thread keeps for the next frames: a batch of publications
+/// to as many subscribers takes no fresh memory.
+pub const MAX_SPARE_SEGMENTS: usize = 64;
+
+/// What the empty segments of each smaller size may take that one thread keeps, in bytes: enough for
+/// a frame to each of 512 receivers.
+pub const MAX_SPARE_SMALL_SEGMENT_BYTES: usize = 128 * 1024;
 
 /// What must arrive of an unfinished frame within one timeout, in bytes, unless the frame ends
 /// before. Slow links get through with large frames, and one byte a minute does not.

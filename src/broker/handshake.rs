@@ -47,7 +47,13 @@ pub(super) async fn perform(
     address: Option<IpAddr>,
 ) -> Option<(Arc<Peer>, ReadHalf)> {
     let from = describe(&origin);
-    let (mut input, output) = socket.split();
+    let (mut input, output) = match socket.split() {
+        Ok(halves) => halves,
+        Err(e) => {
+            log::warn!("connection lost, {from}: {e}");
+            return None;
+        }
+    };
     let timeout = listener.config.timeout;
     let name = match read_name(&mut input, &output, timeout).await {
         Ok(name) => name,

@@ -4,7 +4,9 @@
 //! held across an announcement, a flush or an await.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 use std::time::Instant;
 
 use parking_lot::RwLock;
@@ -25,6 +27,8 @@ pub(super) struct Hub {
     pub(super) options: BrokerOptions,
     pub(super) topics: Topics,
     registry: RwLock<Registry>,
+    /// Grows with every registration.
+    registrations: AtomicU64,
     /// What clients that have gone have contributed.
     retired: RetiredTotals,
     started: Instant,
@@ -47,6 +51,7 @@ impl Hub {
         Self {
             topics: Topics::new(),
             registry: RwLock::new(Registry::new(options.max_clients)),
+            registrations: AtomicU64::new(0),
             retired: RetiredTotals::default(),
             started: Instant::now(),
             next_id: AtomicU64::new(0),
@@ -84,6 +89,7 @@ impl Hub {
     /// As [`Registry::insert`].
     pub(super) fn register(&self, peer: &Arc<Peer>) -> Result<(), Error> {
         self.registry.write().insert(peer)?;
+        self.registrations.fetch_add(1, Release);
         if !matches!(peer.inbox, Inbox::Channel(_)) && &*peer.name != BROKER_NAME {
             let warnings = std::iter::once(BROKER_WARN_TOPIC);
             self.topics
@@ -168,6 +174,12 @@ impl Hub {
         );
         #[cfg(feature = "rpc")]
         self.announce(&BrokerEvent::slow(&peer.name, SlowConsumer::Dropped));
+    }
+
+    /// As long as this does not change, who was not registered still is not.
+    #[inline]
+    pub(super) fn registrations(&self) -> u64 {
+        self.registrations.load(Acquire)
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Arc<Peer>> {

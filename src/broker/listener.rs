@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::config::ServerConfig;
@@ -76,35 +76,18 @@ pub(super) enum Acceptor {
     Tcp(TcpListener),
 }
 
-/// A connection that belongs to no runtime yet.
+/// A new connection.
 enum Accepted {
-    Unix(std::os::unix::net::UnixStream),
-    Tcp(std::net::TcpStream),
+    Unix(tokio::net::UnixStream),
+    Tcp(tokio::net::TcpStream),
 }
 
 impl Acceptor {
-    async fn accept(&self) -> io::Result<Socket> {
+    async fn accept(&self) -> io::Result<Accepted> {
         match self {
-            Self::Unix(listener) => Ok(Socket::Unix(listener.accept().await?.0)),
-            Self::Tcp(listener) => Ok(Socket::Tcp(listener.accept().await?.0)),
+            Self::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
+            Self::Tcp(listener) => Ok(Accepted::Tcp(listener.accept().await?.0)),
         }
-    }
-}
-
-impl Accepted {
-    fn detach(socket: Socket) -> io::Result<Self> {
-        Ok(match socket {
-            Socket::Unix(stream) => Self::Unix(stream.into_std()?),
-            Socket::Tcp(stream) => Self::Tcp(stream.into_std()?),
-        })
-    }
-
-    /// Makes it a connection of the present runtime.
-    fn attach(self) -> io::Result<Socket> {
-        Ok(match self {
-            Self::Unix(stream) => Socket::Unix(UnixStream::from_std(stream)?),
-            Self::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream)?),
-        })
     }
 }
 
@@ -139,27 +122,26 @@ pub(super) async fn run(hub: Arc<Hub>, listener: Arc<Listener>, acceptor: Accept
 fn start(
     hub: &Arc<Hub>,
     listener: &Arc<Listener>,
-    socket: Socket,
+    accepted: Accepted,
     permit: OwnedSemaphorePermit,
 ) -> io::Result<()> {
-    let connection = {
-        let (hub, listener) = (hub.clone(), listener.clone());
-        move |socket| connection(hub, listener, socket, permit)
+    let (origin, address) = origin(&accepted, listener.port.clone());
+    let socket = match accepted {
+        Accepted::Unix(stream) => Socket::unix(stream)?,
+        Accepted::Tcp(stream) => Socket::tcp(stream)?,
     };
+    let connection = connection(
+        hub.clone(),
+        listener.clone(),
+        socket,
+        origin,
+        address,
+        permit,
+    );
     match hub.next_worker() {
-        None => {
-            tokio::spawn(connection(socket));
-        }
-        Some(worker) => {
-            let accepted = Accepted::detach(socket)?;
-            worker.spawn(async move {
-                match accepted.attach() {
-                    Ok(socket) => connection(socket).await,
-                    Err(e) => log::warn!("connection lost: {e}"),
-                }
-            });
-        }
-    }
+        None => tokio::spawn(connection),
+        Some(worker) => worker.spawn(connection),
+    };
     Ok(())
 }
 
@@ -168,14 +150,11 @@ async fn connection(
     hub: Arc<Hub>,
     listener: Arc<Listener>,
     socket: Socket,
+    origin: Origin,
+    address: Option<IpAddr>,
     permit: OwnedSemaphorePermit,
 ) {
     let mut tether = listener.tether.clone();
-    if let Err(e) = socket.tune() {
-        log::debug!("{}: connection lost: {e}", listener.port);
-        return;
-    }
-    let (origin, address) = origin(&socket, listener.port.clone());
     // Boxed: the space it needs is given back before the session starts.
     let handshake = Box::pin(handshake::perform(&hub, &listener, socket, origin, address));
     let shaken = tokio::select! {
@@ -196,7 +175,7 @@ async fn connection(
     listener.clients.fetch_sub(1, Ordering::Relaxed);
 }
 
-fn origin(socket: &Socket, port: Arc<str>) -> (Origin, Option<IpAddr>) {
+fn origin(accepted: &Accepted, port: Arc<str>) -> (Origin, Option<IpAddr>) {
     let mut origin = Origin {
         kind: Kind::LocalIpc,
         source: None,
@@ -204,15 +183,15 @@ fn origin(socket: &Socket, port: Arc<str>) -> (Origin, Option<IpAddr>) {
         uid: None,
         pid: None,
     };
-    match socket {
-        Socket::Unix(stream) => {
+    match accepted {
+        Accepted::Unix(stream) => {
             if let Ok(credentials) = stream.peer_cred() {
                 origin.uid = Some(credentials.uid());
                 origin.pid = credentials.pid();
             }
             (origin, None)
         }
-        Socket::Tcp(stream) => {
+        Accepted::Tcp(stream) => {
             let address = stream.peer_addr().ok();
             origin.kind = Kind::Tcp;
             origin.source = address.map(|address| address.to_string());

@@ -32,6 +32,7 @@
 mod access;
 #[cfg(feature = "rpc")]
 mod announce;
+mod batch;
 mod config;
 #[cfg(feature = "rpc")]
 mod core_rpc;

@@ -13,17 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{LiveAccess, Refreshed};
+use super::batch::{Batch, Obstacle};
 use super::config::Overflow;
 use super::hub::Hub;
 use super::peer::{Inbox, Peer, Reason};
-use super::router::{Held, Routed, Router};
-use super::topics::{FilterError, FilterSet, check_count};
-use crate::QoS;
-use crate::borrow::Cow;
-use crate::limits::{DELIVERIES_PER_TURN, LINGER};
-use crate::protocol::request::{self, Filters, HEADER_BYTES, OpId, Operation, Request};
-use crate::protocol::{DecodeError, Decoded, ERR_ACCESS, ERR_DATA, RESPONSE_OK, delivery};
-use crate::transport::intake::{Intake, Stop, Taken};
+use super::router::Router;
+use crate::limits::LINGER;
+use crate::protocol::{DecodeError, delivery};
+use crate::transport::intake::Intake;
 use crate::transport::outbox::Outbox;
 use crate::transport::socket::ReadHalf;
 
@@ -38,18 +35,6 @@ enum Ending {
     Io(io::Error),
     /// The broker has decided so.
     Told(Reason),
-}
-
-/// What keeps a batch from going on.
-#[derive(Debug)]
-enum Obstacle {
-    /// A receiver has no room; what to acknowledge when that is settled.
-    Held(Box<Held>, Option<(OpId, QoS)>),
-    /// Too many acks wait for this client itself.
-    OwnAcks,
-    /// Others on this thread should have their turn.
-    Turn,
-    Malformed(DecodeError),
 }
 
 struct Session {
@@ -121,16 +106,9 @@ impl Session {
     /// Reads until the connection is over.
     async fn receive(&mut self, outbox: &Outbox) -> Ending {
         loop {
-            let mut obstacle = None;
-            let Self {
-                router,
-                peer,
-                intake,
-                max_frame,
-            } = self;
-            let read = intake
-                .read(|bytes| Batch { router, peer }.process(bytes, *max_frame, &mut obstacle))
-                .await;
+            let mut batch = Batch::new(&mut self.router, &self.peer, self.max_frame);
+            let read = self.intake.read(|input| batch.process(input)).await;
+            let obstacle = batch.obstacle;
             match read {
                 Ok(true) => {}
                 Ok(false) => return Ending::EndOfStream,
@@ -168,177 +146,6 @@ async fn wait_for_ack_room(outbox: &Outbox) {
     }
 }
 
-/// The frames of one read.
-struct Batch<'a> {
-    router: &'a mut Router,
-    peer: &'a Arc<Peer>,
-}
-
-impl Batch<'_> {
-    /// Carries out every whole frame in `bytes`, then lets the results leave. Stops at an obstacle.
-    fn process(&mut self, bytes: &[u8], limit: usize, obstacle: &mut Option<Obstacle>) -> Taken {
-        self.refresh_access();
-        if !self.peer.is_alive() {
-            return Taken {
-                consumed: bytes.len(),
-                stop: Stop::Pause,
-            };
-        }
-        let mut consumed = 0;
-        let (mut frames, mut body_bytes) = (0, 0);
-        let stop = loop {
-            match request::decode(&bytes[consumed..], limit) {
-                Ok(Decoded::Item { item, size }) => {
-                    let Request::Operation {
-                        op_id,
-                        qos,
-                        operation,
-                    } = item
-                    else {
-                        consumed += size;
-                        continue;
-                    };
-                    if let Some(found) = self.check_own_room(qos) {
-                        *obstacle = Some(found);
-                        break Stop::Pause;
-                    }
-                    consumed += size;
-                    frames += 1;
-                    let body = size - HEADER_BYTES;
-                    body_bytes += body as u64;
-                    if let Some(held) = self.carry_out(operation, op_id, qos, body) {
-                        *obstacle = Some(held);
-                        break Stop::Pause;
-                    }
-                }
-                Ok(Decoded::Incomplete { size }) => break Stop::NeedMore { size },
-                Err(e) => {
-                    *obstacle = Some(Obstacle::Malformed(e));
-                    break Stop::Pause;
-                }
-            }
-        };
-        self.peer.count_received(frames, body_bytes);
-        self.router.settle();
-        Taken { consumed, stop }
-    }
-
-    /// Whether there is a reason in this session itself not to go on.
-    #[inline]
-    fn check_own_room(&self, qos: QoS) -> Option<Obstacle> {
-        if self.router.deliveries >= DELIVERIES_PER_TURN {
-            return Some(Obstacle::Turn);
-        }
-        match &self.peer.inbox {
-            Inbox::Socket { outbox, .. } if qos.needs_ack() && !outbox.has_ack_room() => {
-                Some(Obstacle::OwnAcks)
-            }
-            _ => None,
-        }
-    }
-
-    /// Carries out one operation and acknowledges it, unless it has to wait.
-    #[inline]
-    fn carry_out(
-        &mut self,
-        operation: Operation<'_>,
-        op_id: OpId,
-        qos: QoS,
-        body: usize,
-    ) -> Option<Obstacle> {
-        let router = &mut *self.router;
-        let borrowed = |payload| Cow::Borrowed(payload);
-        let routed = match operation {
-            Operation::Message { target, payload } => {
-                router.message(target, None, borrowed(payload), qos, body)
-            }
-            Operation::Publish { topic, payload } => {
-                router.publish(topic, None, borrowed(payload), qos, body)
-            }
-            Operation::PublishFor {
-                topic,
-                receiver,
-                payload,
-            } => router.publish(topic, Some(receiver), borrowed(payload), qos, body),
-            Operation::Broadcast { mask, payload } => {
-                router.broadcast(mask, borrowed(payload), qos, body)
-            }
-            Operation::Subscribe(filters) => Routed::Done(self.subscribe(filters)),
-            Operation::Exclude(filters) => Routed::Done(self.add(FilterSet::Exclusions, filters)),
-            Operation::Unsubscribe(filters) => {
-                Routed::Done(self.remove(FilterSet::Subscriptions, filters))
-            }
-            Operation::Unexclude(filters) => {
-                Routed::Done(self.remove(FilterSet::Exclusions, filters))
-            }
-        };
-        let wanted = qos.needs_ack().then_some((op_id, qos));
-        match (routed, wanted) {
-            (Routed::Held(held), wanted) => Some(Obstacle::Held(held, wanted)),
-            (Routed::Done(code), Some((op_id, qos))) => {
-                self.router.acknowledge(&delivery::ack(op_id, code), qos);
-                None
-            }
-            (Routed::Done(_), None) => None,
-        }
-    }
-
-    fn subscribe(&self, filters: Filters<'_>) -> u8 {
-        let Some(access) = &self.peer.access else {
-            return self.add(FilterSet::Subscriptions, filters);
-        };
-        // Beyond the bound the frame is refused as a whole, before each filter costs a look at each
-        // rule.
-        if let Err(e) = check_count(filters.iter()) {
-            return self.code_of(Err(e));
-        }
-        let rights = access.current();
-        let permitted = |filter: &&str| rights.may_subscribe_to(filter);
-        let denied = filters.iter().find(|filter| !permitted(filter));
-        let topics = &self.router.hub.topics;
-        let permitted = filters.iter().filter(permitted);
-        let added = topics.add(self.peer, FilterSet::Subscriptions, permitted);
-        let mut code = self.code_of(added);
-        if let Some(filter) = denied {
-            let name = &self.peer.name;
-            log::debug!("client {name:?}: may not subscribe to {filter:?}");
-            code = ERR_ACCESS;
-        }
-        // A refresh on another thread may have looked through the subscriptions before these were
-        // among them.
-        if !Arc::ptr_eq(&rights, &access.current()) {
-            revoke_denied(&self.router.hub, self.peer, access);
-        }
-        code
-    }
-
-    fn add(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
-        let topics = &self.router.hub.topics;
-        self.code_of(topics.add(self.peer, set, filters.iter()))
-    }
-
-    fn remove(&self, set: FilterSet, filters: Filters<'_>) -> u8 {
-        let topics = &self.router.hub.topics;
-        self.code_of(topics.remove(self.peer, set, filters.iter()))
-    }
-
-    fn code_of(&self, result: Result<(), FilterError>) -> u8 {
-        match result {
-            Ok(()) => RESPONSE_OK,
-            Err(e) => {
-                log::warn!("client {:?}: request refused: {e}", self.peer.name);
-                ERR_DATA
-            }
-        }
-    }
-
-    fn refresh_access(&self) {
-        if !refresh_access(&self.router.hub, self.peer) {
-            self.router.hub.expel(self.peer, Reason::Access);
-        }
-    }
-}
-
 /// Makes the rights of many clients those that the access map has now. Nobody is told of those who
 /// have to go before everybody has only the subscriptions that are still allowed.
 pub(super) fn refresh_all(hub: &Hub, peers: &[Arc<Peer>]) {
@@ -353,7 +160,7 @@ pub(super) fn refresh_all(hub: &Hub, peers: &[Arc<Peer>]) {
 
 /// Makes the client's rights those that the access map has now. False if it is not admitted any
 /// more.
-fn refresh_access(hub: &Hub, peer: &Arc<Peer>) -> bool {
+pub(super) fn refresh_access(hub: &Hub, peer: &Arc<Peer>) -> bool {
     let Some(access) = &peer.access else {
         return true;
     };
@@ -368,7 +175,7 @@ fn refresh_access(hub: &Hub, peer: &Arc<Peer>) -> bool {
 }
 
 /// Ends the subscriptions that the client may not have any more.
-fn revoke_denied(hub: &Hub, peer: &Arc<Peer>, access: &LiveAccess) {
+pub(super) fn revoke_denied(hub: &Hub, peer: &Arc<Peer>, access: &LiveAccess) {
     let rights = access.current();
     hub.topics.revoke(peer, |filter| {
         filter == super::BROKER_WARN_TOPIC || rights.may_subscribe_to(filter)

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+use crate::transport::watch::watch;
 
 /// What the reactor needs to know of a timer is its descriptor.
 #[derive(Debug)]
@@ -36,10 +39,7 @@ impl Ticker {
     pub(super) fn new(period: Duration) -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
-        // The replacement of `new` is unsafe on account of types whose descriptor may change or close
-        // while it is registered. A `Timer` has one descriptor, and owns it, for life.
-        #[allow(deprecated)]
-        let timer = AsyncFd::new(Timer(timer))?;
+        let timer = watch(Timer(timer), Interest::READABLE)?;
         Ok(Self { timer, period })
     }
 

@@ -74,21 +74,49 @@ pub fn decode(input: &[u8], limit: usize) -> Result<Decoded<Delivery<'_>>, Decod
     let Some(body) = rest.get(..declared) else {
         return Ok(Decoded::Incomplete { size });
     };
+    let item = decode_body(kind, header[5] != 0, body)?;
+    Ok(Decoded::Item { item, size })
+}
+
+#[inline]
+fn decode_body(kind: FrameKind, realtime: bool, body: &[u8]) -> Result<Delivery<'_>, DecodeError> {
     let (sender, rest) = split_text(body)?;
     let (topic, payload) = match kind {
         FrameKind::Publish => split_text(rest).map(|(topic, payload)| (Some(topic), payload))?,
         _ => (None, rest),
     };
-    Ok(Decoded::Item {
-        item: Delivery::Frame {
-            kind,
-            realtime: header[5] != 0,
-            sender,
-            topic,
-            payload,
-        },
-        size,
+    Ok(Delivery::Frame {
+        kind,
+        realtime,
+        sender,
+        topic,
+        payload,
     })
+}
+
+/// Where the payload begins in an incomplete frame of which [`decode`] has told the size. `None` if
+/// too little of it is there.
+pub fn payload_at(input: &[u8]) -> Option<usize> {
+    let (header, body) = input.split_at_checked(HEADER_BYTES)?;
+    let texts = match FrameKind::try_from(header[0]).ok()? {
+        FrameKind::Publish => 2,
+        _ => 1,
+    };
+    Some(HEADER_BYTES + super::texts_end(body, texts)?)
+}
+
+/// Decodes a frame of which `head` is all that precedes the payload, as [`payload_at`] has told. The
+/// payload of the delivery is empty.
+///
+/// # Errors
+///
+/// As [`decode`].
+pub fn decode_head(head: &[u8]) -> Result<Delivery<'_>, DecodeError> {
+    let (header, texts) = head
+        .split_at_checked(HEADER_BYTES)
+        .ok_or(DecodeError::MissingNul)?;
+    let kind = FrameKind::try_from(header[0]).map_err(|_| DecodeError::UnknownCode(header[0]))?;
+    decode_body(kind, header[5] != 0, texts)
 }
 
 /// Appends to `out` all of a frame but its payload. `None` if the body would not fit the length
@@ -113,6 +141,14 @@ pub fn encode_head(
         out.push(0);
     }
     Some(())
+}
+
+/// Writes the body length of another payload into the head of a frame. It has to fit the length
+/// field, as it does with every payload that is no longer than the one the head was encoded for.
+#[inline]
+pub fn set_payload_bytes(head: &mut [u8], payload_bytes: usize) {
+    let body = (head.len() - HEADER_BYTES + payload_bytes) as u32;
+    head[1..5].copy_from_slice(&body.to_le_bytes());
 }
 
 /// The ack of an operation.

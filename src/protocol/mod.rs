@@ -33,6 +33,7 @@ pub mod delivery;
 pub mod handshake;
 pub mod names;
 pub mod operation;
+pub mod repetition;
 pub mod request;
 pub mod rpc;
 #[cfg(test)]
@@ -149,6 +150,12 @@ impl From<DecodeError> for crate::Error {
     fn from(e: DecodeError) -> Self {
         Self::data(e)
     }
+}
+
+/// Where `count` texts, each closed by a NUL, end in `body`.
+fn texts_end(body: &[u8], count: usize) -> Option<usize> {
+    let nuls = body.iter().enumerate().filter(|(_, byte)| **byte == 0);
+    nuls.map(|(at, _)| at + 1).nth(count - 1)
 }
 
 /// Splits `body` at its first NUL: the text before it, and what follows.

@@ -106,15 +106,50 @@ pub fn decode(input: &[u8], limit: usize) -> Result<Decoded<Request<'_>>, Decode
     let Some(body) = rest.get(..declared) else {
         return Ok(Decoded::Incomplete { size });
     };
+    let item = decode_parts(header, op, body)?;
+    Ok(Decoded::Item { item, size })
+}
+
+#[inline]
+fn decode_parts<'a>(
+    header: &[u8],
+    op: FrameOp,
+    body: &'a [u8],
+) -> Result<Request<'a>, DecodeError> {
+    let flags = header[4];
     let operation = decode_body(op, body)?.ok_or(DecodeError::UnknownCode(flags))?;
-    Ok(Decoded::Item {
-        item: Request::Operation {
-            op_id: [header[0], header[1], header[2], header[3]],
-            qos: QoS::from_flags(flags),
-            operation,
-        },
-        size,
+    Ok(Request::Operation {
+        op_id: [header[0], header[1], header[2], header[3]],
+        qos: QoS::from_flags(flags),
+        operation,
     })
+}
+
+/// Where the payload begins in an incomplete frame of which [`decode`] has told the size. `None` if
+/// it has none, or if too little of it is there.
+pub fn payload_at(input: &[u8]) -> Option<usize> {
+    let (header, body) = input.split_at_checked(HEADER_BYTES)?;
+    let texts = match FrameOp::try_from(header[4] & 0x3F).ok()? {
+        FrameOp::Message | FrameOp::Broadcast | FrameOp::PublishTopic => 1,
+        FrameOp::PublishTopicFor => 2,
+        _ => return None,
+    };
+    Some(HEADER_BYTES + super::texts_end(body, texts)?)
+}
+
+/// Decodes a frame of which `head` is all that precedes the payload, as [`payload_at`] has told. The
+/// payload of the operation is empty.
+///
+/// # Errors
+///
+/// As [`decode`].
+pub fn decode_head(head: &[u8]) -> Result<Request<'_>, DecodeError> {
+    let (header, texts) = head
+        .split_at_checked(HEADER_BYTES)
+        .ok_or(DecodeError::MissingNul)?;
+    let flags = header[4];
+    let op = FrameOp::try_from(flags & 0x3F).map_err(|_| DecodeError::UnknownCode(flags))?;
+    decode_parts(header, op, texts)
 }
 
 /// `None` for a NOP that asks for a QoS, which is no ping and no operation.

@@ -4,6 +4,7 @@
 mod delivery;
 mod opening;
 mod operation;
+mod repetition;
 mod request;
 mod rpc;
 

@@ -9,3 +9,4 @@ pub(crate) mod intake;
 pub(crate) mod outbox;
 mod segments;
 pub(crate) mod socket;
+pub(crate) mod watch;

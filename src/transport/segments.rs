@@ -1,5 +1,5 @@
-//! Encoded frames on their way to a socket: small ones side by side in segments of fixed size,
-//! large payloads as references to one shared allocation.
+//! Encoded frames on their way to a socket: small ones side by side in segments of a few sizes, large
+//! payloads as references to one shared allocation.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -7,19 +7,20 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use super::socket::WriteHalf;
-use crate::limits::{MAX_SPARE_SEGMENTS, SEGMENT_BYTES};
+use crate::limits::{MAX_SPARE_SEGMENTS, MAX_SPARE_SMALL_SEGMENT_BYTES, SEGMENT_BYTES};
 
 /// Parts that one system call writes at most.
 const PARTS_PER_WRITE: usize = 64;
 
-/// What a segment starts with if no empty one is at hand. Where large payloads are referenced, a
-/// segment between two of them holds little; it should not take much more than it is charged with.
-const SMALLEST_SEGMENT_BYTES: usize = 256;
+/// The sizes that a segment may have, in bytes. Where large payloads are referenced, a segment
+/// between two of them holds little; it should not take much more than it is charged with.
+const SIZES: [usize; 4] = [256, 1024, 4096, SEGMENT_BYTES];
 
 thread_local! {
-    /// Empty segments of this thread. In the steady state no segment is allocated, and a client
-    /// for whom nothing waits holds none.
-    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    /// Empty segments of this thread, by size. In the steady state no segment is allocated, and a
+    /// client for whom nothing waits holds none.
+    static SPARE: RefCell<[Vec<Vec<u8>>; SIZES.len()]> =
+        const { RefCell::new([const { Vec::new() }; SIZES.len()]) };
 }
 
 /// The last part of a frame.
@@ -87,26 +88,33 @@ impl Segment {
         let Bytes::Owned(mut bytes) = self.bytes else {
             return;
         };
-        if bytes.capacity() != SEGMENT_BYTES {
+        let Some(class) = SIZES.iter().position(|size| *size == bytes.capacity()) else {
             return;
-        }
+        };
+        let most = match SIZES[class] {
+            SEGMENT_BYTES => MAX_SPARE_SEGMENTS,
+            size => MAX_SPARE_SMALL_SEGMENT_BYTES / size,
+        };
         bytes.clear();
         SPARE.with_borrow_mut(|spare| {
-            if spare.len() < MAX_SPARE_SEGMENTS {
-                spare.push(bytes);
+            if spare[class].len() < most {
+                spare[class].push(bytes);
             }
         });
     }
 }
 
+/// An empty segment, of the largest size that is at hand: so it needs not grow.
+fn take_spare() -> Option<Vec<u8>> {
+    SPARE.with_borrow_mut(|spare| spare.iter_mut().rev().find_map(Vec::pop))
+}
+
 /// Makes room for more in a segment that has not its full size yet. False if it would exceed that.
 fn grow(segment: &mut Vec<u8>, bytes: usize) -> bool {
     let needed = segment.len() + bytes;
-    if needed > SEGMENT_BYTES {
+    let Some(size) = SIZES.into_iter().find(|size| *size >= needed) else {
         return false;
-    }
-    let larger = (segment.capacity() * 4).max(SMALLEST_SEGMENT_BYTES);
-    let size = larger.max(needed.next_power_of_two()).min(SEGMENT_BYTES);
+    };
     segment.reserve_exact(size - segment.len());
     true
 }
@@ -138,7 +146,9 @@ impl Segments {
                     bytes: head.len(),
                     ..Load::default()
                 };
-                self.tail(head.len(), head_load).extend_from_slice(head);
+                if !head.is_empty() {
+                    self.tail(head.len(), head_load).extend_from_slice(head);
+                }
                 load.bytes -= head.len();
                 self.list.push_back(Segment {
                     bytes: Bytes::Shared(bytes.clone()),
@@ -181,7 +191,7 @@ impl Segments {
         {
             return;
         }
-        let mut fresh = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        let mut fresh = take_spare().unwrap_or_default();
         if fresh.capacity() < bytes && !grow(&mut fresh, bytes) {
             fresh.reserve_exact(bytes);
         }

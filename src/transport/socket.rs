@@ -1,48 +1,115 @@
 //! UNIX and TCP streams behind one type.
+//!
+//! What a runtime is asked to watch is only what somebody waits for: input, always; room for output,
+//! while a socket is full. A UNIX socket that is watched for output wakes the thread each time its
+//! peer has read something, which nearly nobody wants to know.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::{TcpStream, UnixStream, tcp, unix};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, Interest, ReadBuf};
 
-/// A connected stream.
+use super::watch::watch;
+
+/// How often a full socket is tried again when there is no descriptor left to watch it with.
+const RETRY_INTERVAL: Duration = Duration::from_millis(10);
+
+/// A connected stream that does not block. It belongs to no runtime.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Unix(UnixStream),
     Tcp(TcpStream),
 }
 
-impl Socket {
-    /// Splits into the half that one task reads and the half that anybody writes.
-    pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> RawFd {
         match self {
-            Self::Unix(stream) => {
-                let (read, write) = stream.into_split();
-                (ReadHalf::Unix(read), WriteHalf::Unix(write))
-            }
-            Self::Tcp(stream) => {
-                let (read, write) = stream.into_split();
-                (ReadHalf::Tcp(read), WriteHalf::Tcp(write))
-            }
+            Self::Unix(stream) => stream.as_raw_fd(),
+            Self::Tcp(stream) => stream.as_raw_fd(),
+        }
+    }
+}
+
+impl Socket {
+    /// Takes a UNIX stream from its runtime.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub(crate) fn unix(stream: tokio::net::UnixStream) -> io::Result<Self> {
+        stream.into_std().map(Self::Unix)
+    }
+
+    /// Takes a TCP stream from its runtime. Frames leave in batches already; Nagle's algorithm would
+    /// only delay them.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub(crate) fn tcp(stream: tokio::net::TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.into_std().map(Self::Tcp)
+    }
+
+    /// Splits into the half that one task of the present runtime reads and the half that anybody
+    /// writes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, when the runtime is to watch one descriptor more.
+    pub(crate) fn split(self) -> io::Result<(ReadHalf, WriteHalf)> {
+        let socket = Arc::new(self);
+        let read = ReadHalf {
+            watched: watch(socket.clone(), Interest::READABLE)?,
+        };
+        Ok((read, WriteHalf { socket }))
+    }
+
+    fn read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => { stream }.read(bytes),
+            Self::Tcp(stream) => { stream }.read(bytes),
         }
     }
 
-    /// Frames leave in batches already; Nagle's algorithm would only delay them.
-    pub(crate) fn tune(&self) -> io::Result<()> {
+    fn try_clone(&self) -> io::Result<Self> {
         match self {
-            Self::Unix(_) => Ok(()),
-            Self::Tcp(stream) => stream.set_nodelay(true),
+            Self::Unix(stream) => stream.try_clone().map(Self::Unix),
+            Self::Tcp(stream) => stream.try_clone().map(Self::Tcp),
+        }
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.shutdown(how),
+            Self::Tcp(stream) => stream.shutdown(how),
         }
     }
 }
 
 /// The half that one task reads.
 #[derive(Debug)]
-pub(crate) enum ReadHalf {
-    Unix(unix::OwnedReadHalf),
-    Tcp(tcp::OwnedReadHalf),
+pub(crate) struct ReadHalf {
+    watched: AsyncFd<Arc<Socket>>,
+}
+
+impl ReadHalf {
+    /// Makes the present runtime the one that watches it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Socket::split`].
+    pub(crate) fn move_here(self) -> io::Result<Self> {
+        let watched = watch(self.watched.into_inner(), Interest::READABLE)?;
+        Ok(Self { watched })
+    }
 }
 
 impl AsyncRead for ReadHalf {
@@ -51,53 +118,109 @@ impl AsyncRead for ReadHalf {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Unix(half) => Pin::new(half).poll_read(cx, buf),
-            Self::Tcp(half) => Pin::new(half).poll_read(cx, buf),
+        let space = buf.initialize_unfilled();
+        loop {
+            let mut input = ready!(self.watched.poll_read_ready(cx))?;
+            match input.try_io(|socket| socket.get_ref().read(space)) {
+                Ok(Ok(n)) => {
+                    // A stream that gives less than it could is empty: that is known without asking
+                    // again. What arrives meanwhile makes it ready again.
+                    if 0 < n && n < space.len() {
+                        input.clear_ready();
+                    }
+                    buf.advance(n);
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(Err(e)) if e.kind() == io::ErrorKind::Interrupted => {}
+                Ok(Err(e)) => return Poll::Ready(Err(e)),
+                Err(_would_block) => {}
+            }
         }
     }
 }
 
-/// The half that anybody writes, without waiting. Dropping it ends the stream for the peer.
+/// The half that anybody writes, on whichever thread, without waiting. Dropping it ends the stream
+/// for the peer.
 #[derive(Debug)]
-pub(crate) enum WriteHalf {
-    Unix(unix::OwnedWriteHalf),
-    Tcp(tcp::OwnedWriteHalf),
+pub(crate) struct WriteHalf {
+    socket: Arc<Socket>,
 }
 
 impl WriteHalf {
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Unix(half) => half.try_write(bytes),
-            Self::Tcp(half) => half.try_write(bytes),
-        }
+        retry(|| match &*self.socket {
+            Socket::Unix(stream) => { stream }.write(bytes),
+            Socket::Tcp(stream) => { stream }.write(bytes),
+        })
     }
 
     pub(crate) fn try_write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self {
-            Self::Unix(half) => half.try_write_vectored(parts),
-            Self::Tcp(half) => half.try_write_vectored(parts),
-        }
+        retry(|| match &*self.socket {
+            Socket::Unix(stream) => { stream }.write_vectored(parts),
+            Socket::Tcp(stream) => { stream }.write_vectored(parts),
+        })
     }
 
-    /// Waits until a write may succeed.
-    pub(crate) async fn writable(&self) -> io::Result<()> {
-        match self {
-            Self::Unix(half) => half.writable().await,
-            Self::Tcp(half) => half.writable().await,
+    /// Starts to watch for room, with a descriptor of its own.
+    pub(crate) fn watch_room(&self) -> RoomWatch {
+        let second = self.socket.try_clone();
+        let watched = second.and_then(|fd| watch(fd, Interest::WRITABLE));
+        RoomWatch {
+            watched: watched.ok(),
         }
     }
 
     /// Writes all of `bytes`; for the handshake, before anybody else can write.
     pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        let mut room = None;
         while !bytes.is_empty() {
             match self.try_write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => bytes = &bytes[n..],
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.writable().await?,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    let room = room.get_or_insert_with(|| self.watch_room());
+                    room.wait().await?;
+                }
                 Err(e) => return Err(e),
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for WriteHalf {
+    fn drop(&mut self) {
+        // A peer that has gone need not be told.
+        let _ = self.socket.shutdown(Shutdown::Write);
+    }
+}
+
+fn retry(mut write: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match write() {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Tells when a full socket has room again. Takes a descriptor as long as it lives; when none is
+/// left, the socket is tried again every [`RETRY_INTERVAL`].
+#[derive(Debug)]
+pub(crate) struct RoomWatch {
+    watched: Option<AsyncFd<Socket>>,
+}
+
+impl RoomWatch {
+    /// Waits until a write may succeed. To be called first, and again after a write that did not.
+    pub(crate) async fn wait(&self) -> io::Result<()> {
+        match &self.watched {
+            // Cleared before the write: room that comes during it counts.
+            Some(watched) => watched.writable().await.map(|mut room| room.clear_ready()),
+            None => {
+                tokio::time::sleep(RETRY_INTERVAL).await;
+                Ok(())
+            }
+        }
     }
 }

@@ -5,9 +5,11 @@
 //! return a [`Held`] parcel, for which [`Router::wait`] waits as the receiver's overflow policy says,
 //! after everything else has left.
 //!
-//! Here receivers are found; `offer` puts frames into their queues, `wait` waits for room.
+//! Here receivers are found; `offer` puts frames into their queues, `run` does so with many at once,
+//! `wait` waits for room.
 
 mod offer;
+mod run;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -20,10 +22,11 @@ use super::parcel::Contents;
 use super::peer::Peer;
 use super::topics::Receivers;
 use crate::borrow::Cow;
-use crate::limits::{BROADCAST_COST, MAX_CACHED_TOPIC_BYTES};
+use crate::limits::{BROADCAST_COST, MAX_CACHED_TOPIC_BYTES, MAX_NAME_BYTES};
 use crate::protocol::{ERR_ACCESS, ERR_CLIENT_NOT_REGISTERED, RESPONSE_OK};
 use crate::{FrameData, FrameKind, QoS};
 use offer::Touched;
+use run::Way;
 pub(super) use wait::Held;
 
 /// What became of an operation.
@@ -42,14 +45,25 @@ pub(super) struct Router {
     /// How long the source waits for a receiver in this process that has no room. Receivers behind
     /// sockets have a time of their own.
     timeout: Duration,
-    /// The receiver of the last message.
+    /// The receiver of the last message that had one.
     last_target: Option<Arc<Peer>>,
+    /// The target of the last message that had none.
+    nobody: Nobody,
     /// The receivers of the last publication.
     last_topic: Option<LastTopic>,
     scratch: Vec<u8>,
     touched: Touched,
+    /// Where the last frame has gone, until [`Router::follow`] asks.
+    way: Option<Way>,
     /// Deliveries since the last [`Router::settle`].
     pub(super) deliveries: usize,
+}
+
+/// A name that no client had, as long as none has registered since.
+#[derive(Default)]
+struct Nobody {
+    name: String,
+    registrations: u64,
 }
 
 struct LastTopic {
@@ -65,9 +79,11 @@ impl Router {
             source,
             timeout,
             last_target: None,
+            nobody: Nobody::default(),
             last_topic: None,
             scratch: Vec::new(),
             touched: Touched::default(),
+            way: None,
             deliveries: 0,
         }
     }
@@ -85,14 +101,8 @@ impl Router {
         if !self.allows(|rights| rights.may_send_to(target)) {
             return Routed::Done(ERR_ACCESS);
         }
-        let known = matches!(
-            &self.last_target,
-            Some(peer) if *peer.name == *target && peer.is_alive()
-        );
-        if !known {
-            self.last_target = self.hub.find(target);
-        }
-        let Some(receiver) = self.last_target.take() else {
+        let Some(receiver) = self.find(target) else {
+            self.goes(Way::Nowhere, qos);
             return Routed::Done(ERR_CLIENT_NOT_REGISTERED);
         };
         #[cfg(feature = "rpc")]
@@ -112,6 +122,7 @@ impl Router {
         }
         if header.is_none() && self.push_small(&receiver, payload.as_slice(), qos, counted) {
             self.last_target = Some(receiver);
+            self.goes(Way::Target, qos);
             return Routed::Done(RESPONSE_OK);
         }
         let contents = Contents {
@@ -130,6 +141,30 @@ impl Router {
         );
         self.last_target = Some(receiver);
         routed
+    }
+
+    /// Who has this name. Taken out of `last_target`, where the caller puts it again.
+    #[inline]
+    fn find(&mut self, name: &str) -> Option<Arc<Peer>> {
+        match &self.last_target {
+            Some(peer) if *peer.name == *name && peer.is_alive() => self.last_target.take(),
+            _ => self.look_up(name),
+        }
+    }
+
+    fn look_up(&mut self, name: &str) -> Option<Arc<Peer>> {
+        // Read first: if somebody registers now, the next message is looked up again.
+        let registrations = self.hub.registrations();
+        if self.nobody.name == name && self.nobody.registrations == registrations {
+            return None;
+        }
+        let found = self.hub.find(name);
+        if found.is_none() && name.len() <= MAX_NAME_BYTES {
+            self.nobody.name.clear();
+            self.nobody.name.push_str(name);
+            self.nobody.registrations = registrations;
+        }
+        found
     }
 
     /// Sends to every client whose name matches the mask.
@@ -182,7 +217,15 @@ impl Router {
             payload,
             counted,
         };
-        self.deliver(self.source.name.clone(), contents, &receivers, false)
+        let routed = self.deliver(self.source.name.clone(), contents, &receivers, false);
+        if let (Routed::Done(RESPONSE_OK), None) = (&routed, receiver) {
+            match &*receivers {
+                [] => self.goes(Way::Nowhere, qos),
+                [_] => self.goes(Way::Subscriber, qos),
+                _ => self.goes(Way::Subscribers, qos),
+            }
+        }
+        routed
     }
 
     fn receivers(&mut self, topic: &str) -> Receivers {
@@ -194,11 +237,18 @@ impl Router {
             }
             _ => {
                 let (generation, receivers) = self.hub.topics.receivers(topic);
-                self.last_topic = (topic.len() <= MAX_CACHED_TOPIC_BYTES).then(|| LastTopic {
-                    topic: topic.to_owned(),
-                    generation,
-                    receivers: receivers.clone(),
-                });
+                let last = self.last_topic.take();
+                if topic.len() <= MAX_CACHED_TOPIC_BYTES {
+                    // The memory of the topic before is used again.
+                    let mut text = last.map(|last| last.topic).unwrap_or_default();
+                    text.clear();
+                    text.push_str(topic);
+                    self.last_topic = Some(LastTopic {
+                        topic: text,
+                        generation,
+                        receivers: receivers.clone(),
+                    });
+                }
                 receivers
             }
         }

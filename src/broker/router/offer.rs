@@ -108,7 +108,7 @@ impl Router {
 
     /// Remembers whom to settle.
     #[inline]
-    fn touch(&mut self, receiver: &Arc<Peer>, settle: bool) {
+    pub(super) fn touch(&mut self, receiver: &Arc<Peer>, settle: bool) {
         if settle {
             self.touched.0.push(receiver.clone());
         }

@@ -1,4 +1,4 @@
-//! What a router does with receivers that have no room.
+//! What a router remembers, and what it does with receivers that have no room.
 
 use super::*;
 use crate::broker::config::{BrokerOptions, Overflow};
@@ -6,6 +6,8 @@ use crate::broker::internal::origin;
 use crate::broker::peer::{Channel, Inbox, Kind};
 use crate::broker::topics::FilterSet;
 use crate::limits::SEGMENT_BYTES;
+use crate::protocol::operation::FrameOp;
+use crate::protocol::request::encode_head;
 use crate::transport::outbox::{Bounds, Outbox};
 use crate::transport::socket::Socket;
 use std::io::Read;
@@ -40,9 +42,8 @@ fn subscriber(
     let (near, far) = UnixStream::pair().expect("sockets");
     near.set_nonblocking(true).expect("a socket");
     far.set_nonblocking(true).expect("a socket");
-    let near = tokio::net::UnixStream::from_std(near).expect("a runtime");
     let inbox = Inbox::Socket {
-        outbox: Outbox::new(Socket::Unix(near).split().1, bounds),
+        outbox: Outbox::new(Socket::Unix(near).split().expect("a runtime").1, bounds),
         overflow: Overflow::Backpressure,
         patience,
     };
@@ -171,4 +172,60 @@ async fn a_frame_that_fits_when_its_time_is_up_is_delivered() {
     assert!(read > BYTES, "{read}");
     assert_eq!(waiting.await.expect("no panic"), RESPONSE_OK);
     assert!(slow.is_alive());
+}
+
+fn requests(target: &str, payload: &[u8], count: usize) -> Vec<u8> {
+    let (mut frame, texts) = (Vec::new(), [target]);
+    encode_head(
+        &mut frame,
+        1,
+        FrameOp::Message,
+        QoS::No,
+        &texts,
+        payload.len(),
+    );
+    frame.extend_from_slice(payload);
+    frame.repeat(count)
+}
+
+/// What does not fit is left to the way of single frames, which knows what to do.
+#[tokio::test]
+async fn a_run_ends_where_the_queue_is_full() {
+    let hub = hub();
+    let mut router = source(&hub, "source");
+    let (peer, _far) = subscriber(&hub, "b", ROOMY, Duration::from_secs(1));
+    let frames = requests("b", b"x", 20);
+    let (first, rest) = frames.split_at(frames.len() / 20);
+    let payload = Cow::Borrowed(b"x".as_slice());
+    let routed = router.message("b", None, payload, QoS::No, 3);
+    assert!(matches!(routed, Routed::Done(RESPONSE_OK)));
+    let run = router.follow(first, rest, 100);
+    assert_eq!(run.frames, ROOMY.frames as u64 - 1);
+    assert_eq!(run.consumed, first.len() * run.frames as usize);
+    assert_eq!(run.body_bytes, 3 * run.frames);
+    assert_eq!(router.deliveries, ROOMY.frames);
+    let (load, queued) = peer.queued();
+    assert_eq!(load.frames, ROOMY.frames);
+    assert_eq!(queued.bytes, 3 * ROOMY.frames as u64);
+    // Nothing was routed since, so nothing can be repeated.
+    assert_eq!(router.follow(first, rest, 100).frames, 0);
+}
+
+#[tokio::test]
+async fn messages_for_nobody_find_who_registers_later() {
+    let hub = hub();
+    let mut router = source(&hub, "source");
+    let mut send = || {
+        let payload = Cow::Borrowed(b"x".as_slice());
+        match router.message("late", None, payload, QoS::No, 6) {
+            Routed::Done(code) => code,
+            Routed::Held(_) => panic!("there is room"),
+        }
+    };
+    assert_eq!(send(), ERR_CLIENT_NOT_REGISTERED);
+    assert_eq!(send(), ERR_CLIENT_NOT_REGISTERED);
+    let (late, _far) = subscriber(&hub, "late", ROOMY, Duration::from_secs(1));
+    assert_eq!(send(), RESPONSE_OK);
+    hub.unregister(&late, true);
+    assert_eq!(send(), ERR_CLIENT_NOT_REGISTERED);
 }

@@ -39,7 +39,7 @@ pub(super) struct Connection {
 pub(super) async fn open(config: &Config) -> Result<(Arc<Connection>, EventChannel), Error> {
     let opening = async {
         let socket = connect(&config.path).await?;
-        let (mut input, output) = socket.split();
+        let (mut input, output) = socket.split()?;
         shake_hands(&mut input, &output, &config.name).await?;
         Ok::<_, Error>((input, output))
     };
@@ -74,13 +74,12 @@ pub(super) async fn open(config: &Config) -> Result<(Arc<Connection>, EventChann
 async fn connect(path: &str) -> Result<Socket, Error> {
     let explain = |e: io::Error| Error::io(format_args!("cannot connect to {path}: {e}"));
     let socket = match Address::parse(path) {
-        Address::Tcp(address) => Socket::Tcp(TcpStream::connect(address).await.map_err(explain)?),
+        Address::Tcp(address) => TcpStream::connect(address).await.and_then(Socket::tcp),
         Address::Unix(path) | Address::Fifo(path) => {
-            Socket::Unix(UnixStream::connect(path).await.map_err(explain)?)
+            UnixStream::connect(path).await.and_then(Socket::unix)
         }
     };
-    socket.tune().map_err(explain)?;
-    Ok(socket)
+    socket.map_err(explain)
 }
 
 async fn shake_hands(input: &mut ReadHalf, output: &WriteHalf, name: &str) -> Result<(), Error> {

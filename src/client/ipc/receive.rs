@@ -8,15 +8,16 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::sync::Arc;
 
 use super::Config;
 use super::confirmations::Acks;
 use super::connection::Connection;
 use crate::limits::DELIVERY_OVERHEAD;
-use crate::protocol::Decoded;
 use crate::protocol::delivery::{self, Delivery};
-use crate::transport::intake::{Intake, Stop, Taken};
+use crate::protocol::{DecodeError, Decoded};
+use crate::transport::intake::{Input, Intake, Stop, Taken};
 use crate::{Frame, FrameData};
 
 /// See the top of this file.
@@ -84,9 +85,9 @@ impl Receiver {
 
     /// Reads until the broker has closed the connection, and keeps nothing.
     pub(super) async fn discard(&mut self) -> io::Result<()> {
-        let nothing_held = |bytes: &[u8]| Taken {
-            consumed: bytes.len(),
-            stop: Stop::NeedMore { size: 0 },
+        let nothing_held = |input: Input<'_>| match input {
+            Input::Frames(bytes) => all_taken(bytes.len()),
+            Input::Large { head, .. } => all_taken(head.len()),
         };
         while self.intake.read(nothing_held).await? {}
         Ok(())
@@ -103,15 +104,17 @@ impl Receiver {
         } = self;
         let mut fault = None;
         let more = intake
-            .read(|bytes| {
-                let taken = process(connection, events, acks, bytes, *max_frame);
+            .read(|input| {
+                let taken = match input {
+                    Input::Frames(bytes) => process(connection, events, acks, bytes, *max_frame),
+                    Input::Large { head, payload } => {
+                        process_large(connection, events, head, mem::take(payload))
+                    }
+                };
                 connection.confirmations.resolve(acks);
                 taken.unwrap_or_else(|e| {
-                    fault = Some(e);
-                    Taken {
-                        consumed: bytes.len(),
-                        stop: Stop::Pause,
-                    }
+                    fault = Some(invalid(e));
+                    all_taken(0)
                 })
             })
             .await?;
@@ -129,11 +132,12 @@ fn process(
     acks: &mut Acks,
     bytes: &[u8],
     limit: usize,
-) -> io::Result<Taken> {
+) -> Result<Taken, DecodeError> {
     let mut consumed = 0;
     loop {
-        match delivery::decode(&bytes[consumed..], limit) {
-            Ok(Decoded::Item { item, size }) => {
+        let rest = &bytes[consumed..];
+        match delivery::decode(rest, limit)? {
+            Decoded::Item { item, size } => {
                 consumed += size;
                 match item {
                     Delivery::Ping => {}
@@ -150,27 +154,57 @@ fn process(
                         topic,
                         payload,
                     } => {
-                        let frame = FrameData::received(
-                            kind,
-                            realtime,
-                            sender,
-                            topic,
-                            None,
-                            payload.into(),
-                        );
+                        let payload = payload.into();
+                        let frame =
+                            FrameData::received(kind, realtime, sender, topic, None, payload);
                         events.deliver(connection, Arc::new(frame));
                     }
                 }
             }
-            Ok(Decoded::Incomplete { size }) => {
+            Decoded::Incomplete { size } => {
+                let payload_at = delivery::payload_at(rest);
                 return Ok(Taken {
                     consumed,
-                    stop: Stop::NeedMore { size },
+                    stop: Stop::NeedMore { size, payload_at },
                 });
             }
-            Err(e) => return Err(io::Error::new(io::ErrorKind::InvalidData, e.to_string())),
         }
     }
+}
+
+/// Takes a frame whose payload was received by itself.
+fn process_large(
+    connection: &Connection,
+    events: &mut Events,
+    head: &[u8],
+    payload: Vec<u8>,
+) -> Result<Taken, DecodeError> {
+    if let Delivery::Frame {
+        kind,
+        realtime,
+        sender,
+        topic,
+        ..
+    } = delivery::decode_head(head)?
+    {
+        let frame = FrameData::received(kind, realtime, sender, topic, None, payload.into());
+        events.deliver(connection, Arc::new(frame));
+    }
+    Ok(all_taken(head.len()))
+}
+
+fn all_taken(consumed: usize) -> Taken {
+    Taken {
+        consumed,
+        stop: Stop::NeedMore {
+            size: 0,
+            payload_at: None,
+        },
+    }
+}
+
+fn invalid(e: DecodeError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, e.to_string())
 }
 
 impl Events {

@@ -12,8 +12,9 @@
 //!   over to `drain`);
 //! - a part of a frame is queued.
 //!
-//! Here is what can be queued; `write` is how it leaves.
+//! Here is what there is; `queue` is how frames get in, `write` how they leave.
 
+mod queue;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -25,10 +26,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, futures::Notified};
 
+pub(crate) use queue::{Account, Encoded, Push, RunTotals, Vacancy};
+
 use super::segments::Segments;
 pub(crate) use super::segments::{Load, Payload};
 use super::socket::WriteHalf;
-use crate::limits::{MAX_WAITING_ACKS, QUEUE_RESERVE_FRAMES};
+use crate::limits::MAX_WAITING_ACKS;
 
 /// Shorter times are not worth a timer.
 pub(crate) const TIMER_RESOLUTION: Duration = Duration::from_millis(1);
@@ -43,41 +46,6 @@ pub(crate) struct Bounds {
     /// How long frames that are not real-time may wait to be joined by others. Less than a timer
     /// can do means: until the peer's own task gets its turn.
     pub(crate) linger: Option<Duration>,
-}
-
-/// A frame as it leaves.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Encoded<'a> {
-    /// Everything before the payload.
-    pub(crate) head: &'a [u8],
-    pub(crate) payload: Payload<'a>,
-    pub(crate) realtime: bool,
-    /// What the statistics say it has, in bytes.
-    pub(crate) counted: usize,
-}
-
-/// On whose account a frame is queued.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Account {
-    /// A frame of some client: within the bounds.
-    Frame,
-    /// What the broker itself has to say: within the bounds and a reserve.
-    Control,
-    /// An ack: the session that queues it stops reading when too many wait
-    /// ([`Outbox::has_ack_room`]).
-    Ack,
-}
-
-/// What became of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Push {
-    /// It is in the queue. `settle` tells one caller of many that it is the one to call
-    /// [`Outbox::settle`] when its batch ends.
-    Queued { settle: bool },
-    /// There is no room.
-    Full,
-    /// The peer is gone.
-    Closed,
 }
 
 /// Who writes to the socket.
@@ -200,34 +168,6 @@ impl Outbox {
         }
     }
 
-    /// Queues one frame, whole or not at all.
-    #[inline]
-    pub(crate) fn push(&self, frame: Encoded<'_>, account: Account) -> Push {
-        let Encoded { head, payload, .. } = frame;
-        let bytes = head.len() + payload.len();
-        let mut state = self.state.lock();
-        if state.is_closed() {
-            return Push::Closed;
-        }
-        if !self.admits(&state.load, account, bytes) {
-            state.starved |= account == Account::Frame;
-            return Push::Full;
-        }
-        let load = Load {
-            frames: usize::from(account != Account::Ack),
-            acks: usize::from(account == Account::Ack),
-            bytes,
-        };
-        state.load.add(load);
-        state.queued.frames += 1;
-        state.queued.bytes += frame.counted as u64;
-        state.urgent |= frame.realtime;
-        state.waiting.push(head, payload, load);
-        let settle = !state.flush_promised && state.writer != Writer::Drain;
-        state.flush_promised |= settle;
-        Push::Queued { settle }
-    }
-
     /// Queues bytes that are no frame of anybody and do not count: the end of the handshake.
     pub(crate) fn push_raw(&self, bytes: &[u8]) {
         let mut state = self.state.lock();
@@ -260,22 +200,6 @@ impl Outbox {
             self.push_raw(ping);
         }
         self.flush();
-    }
-
-    #[inline]
-    fn admits(&self, load: &Load, account: Account, bytes: usize) -> bool {
-        let Bounds {
-            frames: max_frames,
-            bytes: max_bytes,
-            ..
-        } = self.bounds;
-        match account {
-            Account::Frame => {
-                load.frames < max_frames && (load.bytes + bytes <= max_bytes || load.frames == 0)
-            }
-            Account::Control => load.frames < max_frames + QUEUE_RESERVE_FRAMES,
-            Account::Ack => true,
-        }
     }
 
     /// Wakes when it is worth trying to push again. To be enabled before the attempt that fails.

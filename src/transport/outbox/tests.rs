@@ -10,14 +10,13 @@ async fn outbox() -> (Outbox, UnixStream) {
     let (near, far) = UnixStream::pair().expect("sockets");
     near.set_nonblocking(true).expect("a socket");
     far.set_nonblocking(true).expect("a socket");
-    let near = tokio::net::UnixStream::from_std(near).expect("a runtime");
-    near.writable().await.expect("a socket");
     let bounds = Bounds {
         frames: 8,
         bytes: 1024 * 1024,
         linger: None,
     };
-    (Outbox::new(Socket::Unix(near).split().1, bounds), far)
+    let (_, output) = Socket::Unix(near).split().expect("a runtime");
+    (Outbox::new(output, bounds), far)
 }
 
 /// The broker says nothing to those who hear from it anyway. A client that is asked to ping

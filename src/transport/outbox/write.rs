@@ -186,25 +186,35 @@ impl Outbox {
         let Some(socket) = self.state.lock().socket.clone() else {
             return Ok(());
         };
+        let room = socket.watch_room();
         loop {
             match stall_limit {
-                Some(limit) => tokio::time::timeout(limit, socket.writable())
+                Some(limit) => tokio::time::timeout(limit, room.wait())
                     .await
                     .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??,
-                None => socket.writable().await?,
+                None => room.wait().await?,
             }
-            let state = self.state.lock();
-            if state.is_closed() {
+            if !self.fill(&socket)? {
                 return Ok(());
             }
-            let (state, result) = self.write_out(&socket, state);
+        }
+    }
+
+    /// Writes until nothing waits any more or the socket is full, which is true then.
+    fn fill(&self, socket: &WriteHalf) -> io::Result<bool> {
+        loop {
+            let state = self.state.lock();
+            if state.is_closed() {
+                return Ok(false);
+            }
+            let (state, result) = self.write_out(socket, state);
             match result {
                 Ok(()) if state.waiting.is_empty() => {
                     self.pass_on(state, Writer::Nobody);
-                    return Ok(());
+                    return Ok(false);
                 }
                 Ok(()) => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(true),
                 Err(e) => {
                     self.close_locked(state);
                     return Err(e);
