@@ -46,7 +46,7 @@ impl<'a> Cow<'a> {
     }
 
     /// The same bytes, lent.
-    #[cfg(all(feature = "broker", feature = "rpc"))]
+    #[cfg(feature = "broker")]
     pub(crate) fn as_borrowed(&self) -> Cow<'_> {
         match self {
             Self::Borrowed(v) => Cow::Borrowed(v),

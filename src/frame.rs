@@ -1,48 +1,109 @@
 //! What a client receives: one message, broadcast or publication.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
+#[cfg(any(feature = "ipc", feature = "broker"))]
+use crate::borrow::Cow;
 use crate::protocol::names::primary_name;
 use crate::protocol::operation::FrameKind;
 
 /// A received frame; cheap to clone and to pass on.
 pub type Frame = Arc<FrameData>;
 
+/// What a frame holds within itself: texts, header and payload, as long as they fit. One allocation
+/// is then all that a frame takes, and 256 bytes are what allocators have in stock.
+const NEAR_BYTES: usize = 140;
+
 /// The contents of a received frame.
 pub struct FrameData {
     kind: FrameKind,
     realtime: bool,
-    sender: Text,
-    topic: Text,
-    header: Option<Vec<u8>>,
+    sender: Place,
+    topic: Place,
+    header: Place,
+    parts: Parts,
     body: Body,
-    payload_pos: usize,
 }
 
-/// Text of a frame: where it is kept depends on where the frame came from.
-enum Text {
-    None,
-    /// A part of the body, checked to be UTF-8.
-    InBody(Range<u32>),
-    Owned(String),
-    #[cfg(feature = "broker")]
-    Shared(Arc<str>),
+// The counters of the `Arc` are what is missing to 256.
+const _: () = assert!(size_of::<FrameData>() <= 240);
+
+/// Where a text or the header is.
+#[derive(Clone, Copy)]
+enum Place {
+    Nowhere,
+    Near { start: u8, end: u8 },
+    Aside { start: u32, end: u32 },
 }
 
+/// Where the payload is.
 enum Body {
-    Owned(Vec<u8>),
-    #[cfg(feature = "broker")]
+    Near { start: u8, end: u8 },
+    Owned { bytes: Vec<u8>, payload_pos: usize },
     Shared(Arc<Vec<u8>>),
 }
 
-impl Body {
-    fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Owned(bytes) => bytes,
-            #[cfg(feature = "broker")]
-            Self::Shared(bytes) => bytes,
+/// What belongs to one frame only.
+struct Parts {
+    near: [u8; NEAR_BYTES],
+    used: u8,
+    /// What did not fit; nearly always empty.
+    aside: Vec<u8>,
+}
+
+impl Parts {
+    fn new() -> Self {
+        Self {
+            near: [0; NEAR_BYTES],
+            used: 0,
+            aside: Vec::new(),
+        }
+    }
+
+    /// Keeps the bytes within the frame, if there is room.
+    #[inline]
+    fn put_near(&mut self, bytes: &[u8]) -> Option<(u8, u8)> {
+        let start = self.used;
+        let end = usize::from(start) + bytes.len();
+        self.near
+            .get_mut(usize::from(start)..end)?
+            .copy_from_slice(bytes);
+        self.used = u8::try_from(end).ok()?;
+        Some((start, self.used))
+    }
+
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) -> Place {
+        match self.put_near(bytes) {
+            Some((start, end)) => Place::Near { start, end },
+            None => self.put_aside(bytes),
+        }
+    }
+
+    #[cold]
+    fn put_aside(&mut self, bytes: &[u8]) -> Place {
+        // The body of a frame is shorter than 4 GiB, so are its parts.
+        let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let start = position(self.aside.len());
+        self.aside.extend_from_slice(bytes);
+        let end = position(self.aside.len());
+        Place::Aside { start, end }
+    }
+
+    #[inline]
+    fn near(&self, start: u8, end: u8) -> &[u8] {
+        self.near
+            .get(usize::from(start)..usize::from(end))
+            .unwrap_or_default()
+    }
+
+    #[inline]
+    fn get(&self, place: Place) -> Option<&[u8]> {
+        match place {
+            Place::Nowhere => None,
+            Place::Near { start, end } => Some(self.near(start, end)),
+            Place::Aside { start, end } => self.aside.get(start as usize..end as usize),
         }
     }
 }
@@ -58,14 +119,19 @@ impl FrameData {
         payload_pos: usize,
         realtime: bool,
     ) -> Self {
+        let mut parts = Parts::new();
+        let mut put = |part: Option<&[u8]>| part.map_or(Place::Nowhere, |part| parts.put(part));
         Self {
             kind,
             realtime,
-            sender: sender.map_or(Text::None, Text::Owned),
-            topic: topic.map_or(Text::None, Text::Owned),
-            header,
-            body: Body::Owned(buf),
-            payload_pos,
+            sender: put(sender.as_deref().map(str::as_bytes)),
+            topic: put(topic.as_deref().map(str::as_bytes)),
+            header: put(header.as_deref()),
+            parts,
+            body: Body::Owned {
+                bytes: buf,
+                payload_pos,
+            },
         }
     }
 
@@ -74,60 +140,39 @@ impl FrameData {
         Self::new(FrameKind::Nop, None, None, None, Vec::new(), 0, false)
     }
 
-    /// A frame as it came over a socket: one allocation holds sender, topic and payload.
-    #[cfg(feature = "ipc")]
-    pub(crate) fn from_wire(
+    /// A frame that has arrived. A large payload that is owned or shared is not copied.
+    #[cfg(any(feature = "ipc", feature = "broker"))]
+    #[inline]
+    pub(crate) fn received(
         kind: FrameKind,
         realtime: bool,
         sender: &str,
         topic: Option<&str>,
-        payload: &[u8],
+        header: Option<&[u8]>,
+        payload: Cow<'_>,
     ) -> Self {
-        let topic_text = topic.unwrap_or_default();
-        let payload_pos = sender.len() + topic_text.len();
-        let mut body = Vec::with_capacity(payload_pos + payload.len());
-        body.extend_from_slice(sender.as_bytes());
-        body.extend_from_slice(topic_text.as_bytes());
-        body.extend_from_slice(payload);
-        // The body of a frame is shorter than 4 GiB, so are its parts.
-        let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Self {
-            kind,
-            realtime,
-            sender: Text::InBody(0..position(sender.len())),
-            topic: match topic {
-                Some(_) => Text::InBody(position(sender.len())..position(payload_pos)),
-                None => Text::None,
-            },
-            header: None,
-            body: Body::Owned(body),
-            payload_pos,
-        }
-    }
-
-    /// A frame within the process: nothing of it is copied but what the caller only lends.
-    #[cfg(feature = "broker")]
-    pub(crate) fn in_process(
-        kind: FrameKind,
-        realtime: bool,
-        sender: Arc<str>,
-        topic: Option<&str>,
-        header: Option<Vec<u8>>,
-        payload: crate::borrow::Cow<'_>,
-    ) -> Self {
-        use crate::borrow::Cow;
-        Self {
-            kind,
-            realtime,
-            sender: Text::Shared(sender),
-            topic: topic.map_or(Text::None, |topic| Text::Owned(topic.to_owned())),
-            header,
-            body: match payload {
-                Cow::Borrowed(bytes) => Body::Owned(bytes.to_vec()),
-                Cow::Owned(bytes) => Body::Owned(bytes),
+        let mut parts = Parts::new();
+        let sender = parts.put(sender.as_bytes());
+        let topic = topic.map_or(Place::Nowhere, |topic| parts.put(topic.as_bytes()));
+        let header = header.map_or(Place::Nowhere, |header| parts.put(header));
+        let body = match parts.put_near(payload.as_slice()) {
+            Some((start, end)) => Body::Near { start, end },
+            None => match payload {
                 Cow::Referenced(bytes) => Body::Shared(bytes),
+                payload => Body::Owned {
+                    bytes: payload.to_vec(),
+                    payload_pos: 0,
+                },
             },
-            payload_pos: 0,
+        };
+        Self {
+            kind,
+            realtime,
+            sender,
+            topic,
+            header,
+            parts,
+            body,
         }
     }
 
@@ -139,7 +184,7 @@ impl FrameData {
     /// The full name of the sender, with the suffix of a secondary client; empty if the frame has
     /// none.
     pub fn sender(&self) -> &str {
-        self.text(&self.sender).unwrap_or_default()
+        self.text(self.sender).unwrap_or_default()
     }
 
     /// The name of the sender up to the first `%%`.
@@ -149,20 +194,21 @@ impl FrameData {
 
     /// The topic of a publication.
     pub fn topic(&self) -> Option<&str> {
-        self.text(&self.topic)
+        self.text(self.topic)
     }
 
     /// The payload; without the header, if there is one.
     pub fn payload(&self) -> &[u8] {
-        self.body
-            .as_slice()
-            .get(self.payload_pos..)
-            .unwrap_or_default()
+        match &self.body {
+            Body::Near { start, end } => self.parts.near(*start, *end),
+            Body::Owned { bytes, payload_pos } => bytes.get(*payload_pos..).unwrap_or_default(),
+            Body::Shared(bytes) => bytes,
+        }
     }
 
     /// The part of the payload that a zero-copy sender of the same process gave separately.
     pub fn header(&self) -> Option<&[u8]> {
-        self.header.as_deref()
+        self.parts.get(self.header)
     }
 
     /// True if the frame was sent with a real-time QoS.
@@ -170,20 +216,9 @@ impl FrameData {
         self.realtime
     }
 
-    fn text<'a>(&'a self, text: &'a Text) -> Option<&'a str> {
-        match text {
-            Text::None => None,
-            Text::InBody(range) => {
-                let bytes = self
-                    .body
-                    .as_slice()
-                    .get(range.start as usize..range.end as usize)?;
-                std::str::from_utf8(bytes).ok()
-            }
-            Text::Owned(text) => Some(text),
-            #[cfg(feature = "broker")]
-            Text::Shared(text) => Some(text),
-        }
+    fn text(&self, place: Place) -> Option<&str> {
+        // All of it came from a `str`.
+        std::str::from_utf8(self.parts.get(place)?).ok()
     }
 }
 

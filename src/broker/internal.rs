@@ -103,7 +103,8 @@ impl Client {
         self.router.settle();
         let code = match routed {
             Routed::Done(code) => code,
-            Routed::Held(held) => self.router.wait(held).await,
+            // Boxed: without it every call would be as large as this rare one.
+            Routed::Held(held) => Box::pin(self.router.wait(held)).await,
         };
         code.to_elbus_result()?;
         Ok(confirmed(qos))

@@ -63,6 +63,21 @@ impl<'a> Parcel<'a> {
         self.kind
     }
 
+    /// A parcel of a frame that has been built already, for clients of this process only.
+    pub(super) fn of_frame(sender: Arc<str>, frame: Frame, counted: usize) -> Self {
+        Self {
+            kind: frame.kind(),
+            realtime: frame.is_realtime(),
+            sender,
+            topic: None,
+            header: None,
+            payload: Cow::Borrowed(&[]),
+            counted,
+            head: Vec::new(),
+            frame: Some(frame),
+        }
+    }
+
     /// False if the body is longer than the length field of a frame can say.
     #[inline]
     pub(super) fn fits_the_wire(&self) -> bool {
@@ -146,18 +161,16 @@ impl<'a> Parcel<'a> {
         if let Some(frame) = &self.frame {
             return frame.clone();
         }
-        if matches!(self.payload, Cow::Owned(_)) {
+        if self.payload.len() >= SHARED_PAYLOAD_BYTES {
             self.share_payload();
         }
-        let frame = Arc::new(FrameData::in_process(
+        let frame = Arc::new(FrameData::received(
             self.kind,
             self.realtime,
-            self.sender.clone(),
+            &self.sender,
             self.topic.as_deref(),
-            self.header
-                .as_ref()
-                .map(|header| header.as_slice().to_vec()),
-            self.payload.clone(),
+            self.header.as_ref().map(Cow::as_slice),
+            self.payload.as_borrowed(),
         ));
         self.frame.insert(frame).clone()
     }

@@ -351,13 +351,22 @@ impl Channel {
     }
 
     fn push(&self, parcel: &mut Parcel<'_>) -> Push {
-        match self.frames.try_send(parcel.frame()) {
-            Ok(()) => {
-                self.count(parcel.counted);
-                Push::Queued { settle: false }
-            }
+        match self.offer(parcel.frame(), parcel.counted) {
+            Ok(()) => Push::Queued { settle: false },
             Err(async_channel::TrySendError::Full(_)) => Push::Full,
             Err(async_channel::TrySendError::Closed(_)) => Push::Closed,
         }
+    }
+
+    /// Queues one frame, which counts as so many bytes.
+    #[inline]
+    pub(super) fn offer(
+        &self,
+        frame: Frame,
+        counted: usize,
+    ) -> Result<(), async_channel::TrySendError<Frame>> {
+        self.frames.try_send(frame)?;
+        self.count(counted);
+        Ok(())
     }
 }

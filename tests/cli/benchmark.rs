@@ -4,7 +4,7 @@ use crate::common::Broker;
 use crate::program::{Running, command, elbus};
 
 /// Stages in which each operation is confirmed on its own, and has a latency.
-const CONFIRMED: [&str; 4] = [STAGES[1], STAGES[3], STAGES[4], STAGES[5]];
+const CONFIRMED: [&str; 5] = [STAGES[1], STAGES[3], STAGES[4], STAGES[5], STAGES[6]];
 
 const STAGES: [&str; 7] = [
     "send.qos.no",

@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::output::{self, Output};
 
 /// The surroundings of a command.
+#[derive(Clone)]
 pub struct Context {
     bus: String,
     name: String,

@@ -24,7 +24,7 @@ use super::topics::Receivers;
 use crate::borrow::Cow;
 use crate::limits::{BROADCAST_COST, MAX_CACHED_TOPIC_BYTES, MAX_NAME_BYTES};
 use crate::protocol::{ERR_ACCESS, ERR_CLIENT_NOT_REGISTERED, RESPONSE_OK};
-use crate::{FrameKind, QoS};
+use crate::{FrameData, FrameKind, QoS};
 use offer::Touched;
 use run::Way;
 pub(super) use wait::Held;
@@ -108,6 +108,15 @@ impl Router {
         #[cfg(feature = "rpc")]
         if matches!(receiver.inbox, super::peer::Inbox::Core) {
             let routed = self.ask_core(&receiver, header, payload, qos);
+            self.last_target = Some(receiver);
+            return routed;
+        }
+        if let super::peer::Inbox::Channel(channel) = &receiver.inbox {
+            let header = header.as_ref().map(Cow::as_slice);
+            let (sender, realtime) = (&self.source.name, qos.is_realtime());
+            let kind = FrameKind::Message;
+            let frame = FrameData::received(kind, realtime, sender, None, header, payload);
+            let routed = self.push_here(&receiver, channel, Arc::new(frame), counted);
             self.last_target = Some(receiver);
             return routed;
         }

@@ -3,19 +3,20 @@
 use std::mem;
 use std::sync::Arc;
 
+use async_channel::TrySendError;
 use tokio::time::Instant;
 
 use super::wait::{Held, Reluctant};
 use super::{Routed, Router};
 use crate::broker::config::Overflow;
 use crate::broker::parcel::{Contents, Parcel};
-use crate::broker::peer::{Inbox, Peer};
+use crate::broker::peer::{Channel, Inbox, Peer};
 use crate::limits::SHARED_PAYLOAD_BYTES;
 use crate::protocol::{
     ERR_CLIENT_NOT_REGISTERED, ERR_DATA, ERR_NOT_DELIVERED, RESPONSE_OK, delivery,
 };
 use crate::transport::outbox::{Account, Encoded, Payload, Push};
-use crate::{FrameKind, QoS};
+use crate::{Frame, FrameKind, QoS};
 
 /// What became of one offer to one receiver.
 pub(super) enum Offered {
@@ -86,6 +87,25 @@ impl Router {
         true
     }
 
+    /// The short way of messages to a client in this process.
+    pub(super) fn push_here(
+        &mut self,
+        receiver: &Arc<Peer>,
+        channel: &Channel,
+        frame: Frame,
+        counted: usize,
+    ) -> Routed {
+        self.deliveries += 1;
+        match channel.offer(frame, counted) {
+            Ok(()) => Routed::Done(RESPONSE_OK),
+            Err(TrySendError::Closed(_)) => Routed::Done(ERR_CLIENT_NOT_REGISTERED),
+            Err(TrySendError::Full(frame)) => {
+                let parcel = Parcel::of_frame(self.source.name.clone(), frame, counted);
+                self.distribute(parcel, std::slice::from_ref(receiver), true)
+            }
+        }
+    }
+
     /// Remembers whom to settle.
     #[inline]
     pub(super) fn touch(&mut self, receiver: &Arc<Peer>, settle: bool) {
@@ -104,11 +124,20 @@ impl Router {
         single: bool,
     ) -> Routed {
         let scratch = mem::take(&mut self.scratch);
-        let mut parcel = Parcel::new(sender, contents, scratch);
+        let parcel = Parcel::new(sender, contents, scratch);
         if !parcel.fits_the_wire() {
             self.scratch = parcel.into_scratch();
             return Routed::Done(ERR_DATA);
         }
+        self.distribute(parcel, receivers, single)
+    }
+
+    fn distribute(
+        &mut self,
+        mut parcel: Parcel<'_>,
+        receivers: &[Arc<Peer>],
+        single: bool,
+    ) -> Routed {
         let mut code = RESPONSE_OK;
         let mut waiting = Vec::new();
         for receiver in receivers {

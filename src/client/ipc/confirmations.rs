@@ -48,6 +48,29 @@ impl State {
     }
 }
 
+/// Acks that are looked up under one lock.
+const ACKS_AT_ONCE: usize = 64;
+
+/// The acks of one read from the socket, or of a part of it: they are looked up under one lock, and whoever waits for
+/// them goes on when everything else that was read is where it belongs.
+#[derive(Default)]
+pub(super) struct Acks {
+    /// Ids of operations, and response codes.
+    arrived: Vec<(u32, u8)>,
+    /// Empty between two reads; kept for its memory.
+    found: Vec<(Answer, u8)>,
+}
+
+impl Acks {
+    pub(super) fn push(&mut self, op_id: u32, code: u8) {
+        self.arrived.push((op_id, code));
+    }
+
+    pub(super) fn are_many(&self) -> bool {
+        self.arrived.len() >= ACKS_AT_ONCE
+    }
+}
+
 /// See the top of this file.
 pub(super) struct Confirmations {
     timeout: Duration,
@@ -108,13 +131,24 @@ impl Confirmations {
         }
     }
 
-    /// Takes the broker's answer.
-    pub(super) fn resolve(&self, op_id: u32, code: u8) {
-        let found = self.state.lock().take(op_id);
-        match found {
+    /// Takes the broker's answers.
+    pub(super) fn resolve(&self, acks: &mut Acks) {
+        let Acks { arrived, found } = acks;
+        if arrived.is_empty() {
+            return;
+        }
+        {
+            let mut state = self.state.lock();
+            for (op_id, code) in arrived.drain(..) {
+                match state.take(op_id) {
+                    Some(op) => found.push((op.answer, code)),
+                    None => log::debug!("ack of operation {op_id}, which does not wait for one"),
+                }
+            }
+        }
+        for (answer, code) in found.drain(..) {
             // Whoever asked may have lost interest.
-            Some(op) => drop(op.answer.send(code.to_elbus_result())),
-            None => log::debug!("ack of operation {op_id}, which does not wait for one"),
+            let _ = answer.send(code.to_elbus_result());
         }
     }
 
@@ -175,14 +209,18 @@ mod tests {
         let confirmations = Confirmations::new(Duration::from_secs(1));
         let ids = [u32::MAX - 2, u32::MAX, 1, 2, 7];
         let mut waiting: Vec<_> = ids.map(|id| confirmations.start(id).expect("room")).into();
+        let mut acks = Acks::default();
         for unknown in [0, 3, 8, u32::MAX - 3, u32::MAX - 1] {
-            confirmations.resolve(unknown, RESPONSE_OK);
+            acks.push(unknown, RESPONSE_OK);
         }
+        confirmations.resolve(&mut acks);
         for at in [3, 0, 4, 1, 2] {
             assert!(waiting[at].try_recv().is_err());
-            confirmations.resolve(ids[at], RESPONSE_OK);
+            acks.push(ids[at], RESPONSE_OK);
+            confirmations.resolve(&mut acks);
             assert!(matches!(waiting[at].try_recv(), Ok(Ok(()))));
         }
-        confirmations.resolve(7, RESPONSE_OK);
+        acks.push(7, RESPONSE_OK);
+        confirmations.resolve(&mut acks);
     }
 }

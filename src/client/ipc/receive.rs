@@ -12,6 +12,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::Config;
+use super::confirmations::Acks;
 use super::connection::Connection;
 use crate::limits::DELIVERY_OVERHEAD;
 use crate::protocol::delivery::{self, Delivery};
@@ -24,6 +25,7 @@ pub(super) struct Receiver {
     connection: Arc<Connection>,
     intake: Intake,
     max_frame: usize,
+    acks: Acks,
     events: Events,
 }
 
@@ -45,6 +47,7 @@ impl Receiver {
             connection,
             intake,
             max_frame: config.max_frame.saturating_add(DELIVERY_OVERHEAD),
+            acks: Acks::default(),
             events: Events {
                 frames,
                 set_aside: VecDeque::new(),
@@ -96,17 +99,19 @@ impl Receiver {
             connection,
             intake,
             max_frame,
+            acks,
             events,
         } = self;
         let mut fault = None;
         let more = intake
             .read(|input| {
                 let taken = match input {
-                    Input::Frames(bytes) => process(connection, events, bytes, *max_frame),
+                    Input::Frames(bytes) => process(connection, events, acks, bytes, *max_frame),
                     Input::Large { head, payload } => {
                         process_large(connection, events, head, mem::take(payload))
                     }
                 };
+                connection.confirmations.resolve(acks);
                 taken.unwrap_or_else(|e| {
                     fault = Some(invalid(e));
                     all_taken(0)
@@ -124,6 +129,7 @@ impl Receiver {
 fn process(
     connection: &Connection,
     events: &mut Events,
+    acks: &mut Acks,
     bytes: &[u8],
     limit: usize,
 ) -> Result<Taken, DecodeError> {
@@ -136,8 +142,10 @@ fn process(
                 match item {
                     Delivery::Ping => {}
                     Delivery::Ack { op_id, code } => {
-                        let op_id = u32::from_le_bytes(op_id);
-                        connection.confirmations.resolve(op_id, code);
+                        acks.push(u32::from_le_bytes(op_id), code);
+                        if acks.are_many() {
+                            connection.confirmations.resolve(acks);
+                        }
                     }
                     Delivery::Frame {
                         kind,
@@ -146,7 +154,9 @@ fn process(
                         topic,
                         payload,
                     } => {
-                        let frame = FrameData::from_wire(kind, realtime, sender, topic, payload);
+                        let payload = payload.into();
+                        let frame =
+                            FrameData::received(kind, realtime, sender, topic, None, payload);
                         events.deliver(connection, Arc::new(frame));
                     }
                 }
@@ -177,8 +187,7 @@ fn process_large(
         ..
     } = delivery::decode_head(head)?
     {
-        let (sender, topic) = (sender.to_owned(), topic.map(str::to_owned));
-        let frame = FrameData::new(kind, Some(sender), topic, None, payload, 0, realtime);
+        let frame = FrameData::received(kind, realtime, sender, topic, None, payload.into());
         events.deliver(connection, Arc::new(frame));
     }
     Ok(all_taken(head.len()))

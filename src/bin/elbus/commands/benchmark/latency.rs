@@ -1,6 +1,6 @@
 //! How long confirmed operations take.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -41,6 +41,34 @@ impl Latencies {
             p99: at(0.99),
             p99_9: at(0.999),
         })
+    }
+}
+
+/// Takes the times of operations that follow one another, with one look at the clock for each.
+pub struct Laps {
+    latencies: Latencies,
+    start: Instant,
+}
+
+impl Laps {
+    /// The first operation starts.
+    pub fn start() -> Self {
+        Self {
+            latencies: Latencies::new(),
+            start: Instant::now(),
+        }
+    }
+
+    /// An operation is done, the next one starts.
+    pub fn lap(&mut self) {
+        let now = Instant::now();
+        self.latencies.record(now - self.start);
+        self.start = now;
+    }
+
+    /// All of them.
+    pub fn end(self) -> Latencies {
+        self.latencies
     }
 }
 

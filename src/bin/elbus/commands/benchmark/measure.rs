@@ -9,6 +9,7 @@ use elbus::Error;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
+use super::joined;
 use super::latency::{Latencies, Percentiles};
 use super::stage::Stage;
 use super::worker::Worker;
@@ -60,10 +61,12 @@ pub async fn measure(
     let start = Instant::now();
     for (mut worker, share) in workers.drain(..).zip(shares) {
         let meter = meter.clone();
-        running.spawn(async move {
+        let thread = worker.thread.clone();
+        let work = async move {
             let latencies = stage.run(&mut worker, share, &meter).await?;
             Ok::<_, Failure>((worker, latencies))
-        });
+        };
+        running.spawn_on(work, &thread);
     }
     let mut latencies = Latencies::new();
     let mut progress = Progress::new(context, stage, iterations);
@@ -71,12 +74,11 @@ pub async fn measure(
     loop {
         tokio::select! {
             ended = running.join_next() => match ended {
-                Some(Ok(ended)) => {
-                    let (worker, of_worker) = ended?;
+                Some(ended) => {
+                    let (worker, of_worker) = joined(ended)??;
                     workers.push(worker);
                     latencies.merge(&of_worker);
                 }
-                Some(Err(error)) => return Err(Failure::Local(format!("a worker failed: {error}"))),
                 None => break,
             },
             _ = ticks.tick() => progress.update(meter.done())?,

@@ -3,6 +3,7 @@
 mod latency;
 mod measure;
 mod stage;
+mod threads;
 mod worker;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use elbus::limits::DEFAULT_MAX_FRAME;
+use tokio::task::JoinError;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -17,6 +19,7 @@ use crate::table::{Align, Table};
 use latency::Percentiles;
 use measure::{Measurement, measure};
 use stage::Stage;
+use threads::Threads;
 use worker::Worker;
 
 const EXAMPLES: &str = "\
@@ -31,7 +34,8 @@ Stages:
   send+recv.qos.processed  the same, each after the previous one was acknowledged
   rpc.call                 calls of the broker, each after the reply to the previous one
   rpc.call+handle          the same to oneself
-  rpc.call0                calls to oneself without a reply, counted when they are handled
+  rpc.call0                calls of the broker without a reply, each after the previous one was
+                           acknowledged
 
 The times, in microseconds, are those in which 50, 99 and 99.9 % of the operations were confirmed or
 replied to; of send+recv, in which they were back.";
@@ -76,10 +80,12 @@ impl Benchmark {
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         // An RPC notification without meaning: whatever has to look at it is soon done.
         let payload: Arc<[u8]> = vec![0; self.payload_size].into();
+        let threads = Threads::start(self.workers)
+            .map_err(|error| Failure::Local(format!("cannot start: {error}")))?;
         let mut workers = Vec::with_capacity(self.workers);
         for number in 0..self.workers {
-            let name = format!("{}.{number}", context.name());
-            workers.push(Worker::connect(context, &name, payload.clone()).await?);
+            let connecting = Worker::connect(context.clone(), number, payload.clone());
+            workers.push(joined(threads.of(number).spawn(connecting).await)??);
         }
         let mut results = Vec::with_capacity(Stage::ALL.len());
         for stage in Stage::ALL {
@@ -87,6 +93,11 @@ impl Benchmark {
         }
         context.out.table(&table(&results), &results)
     }
+}
+
+/// What a task has returned.
+fn joined<T>(ended: Result<T, JoinError>) -> Result<T, Failure> {
+    ended.map_err(|error| Failure::Local(format!("a worker failed: {error}")))
 }
 
 fn table(results: &[Measurement]) -> Table<6> {

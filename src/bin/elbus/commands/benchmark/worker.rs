@@ -8,8 +8,8 @@ use elbus::async_trait;
 use elbus::client::AsyncClient;
 use elbus::ipc::Client;
 use elbus::limits::DAEMON_QUEUE_FRAMES;
-use elbus::rpc::{Options, RpcClient, RpcEvent, RpcHandlers, RpcResult};
-use tokio::sync::Semaphore;
+use elbus::rpc::{RpcClient, RpcEvent, RpcHandlers, RpcResult};
+use tokio::runtime::Handle;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -20,56 +20,47 @@ pub const WINDOW: u32 = DAEMON_QUEUE_FRAMES as u32;
 
 /// What a stage needs to do its operations.
 pub struct Worker {
+    /// The thread of its connections.
+    pub thread: Handle,
     pub client: Client,
     pub frames: EventChannel,
     pub rpc: RpcClient,
     /// The name under which `rpc` can be called.
     pub rpc_name: String,
-    /// Calls without reply that may still be sent before earlier ones have been handled.
-    pub window: Arc<Semaphore>,
     pub payload: Arc<[u8]>,
 }
 
 impl Worker {
-    /// Connects both clients, under names that start with `name`.
+    /// Connects both clients of the worker with this number, on the thread that calls.
     pub async fn connect(
-        context: &Context,
-        name: &str,
+        context: Context,
+        number: usize,
         payload: Arc<[u8]>,
     ) -> Result<Self, Failure> {
-        let mut client = context.connect_as(name).await?;
+        let name = format!("{}.{number}", context.name());
+        let mut client = context.connect_as(&name).await?;
         let frames = client
             .take_event_channel()
             .ok_or_else(Failure::connection_closed)?;
         let rpc_name = format!("{name}.rpc");
-        let window = Arc::new(Semaphore::new(WINDOW as usize));
-        let handlers = Callee {
-            window: window.clone(),
-        };
         let rpc_client = context.connect_as(&rpc_name).await?;
-        let rpc = RpcClient::create(rpc_client, handlers, Options::default());
+        let rpc = RpcClient::new(rpc_client, Callee);
         Ok(Self {
+            thread: Handle::current(),
             client,
             frames,
             rpc,
             rpc_name,
-            window,
             payload,
         })
     }
 }
 
-struct Callee {
-    window: Arc<Semaphore>,
-}
+struct Callee;
 
 #[async_trait]
 impl RpcHandlers for Callee {
     async fn handle_call(&self, event: RpcEvent) -> RpcResult {
-        if event.is_response_required() {
-            return Ok(Some(event.payload().to_vec()));
-        }
-        self.window.add_permits(1);
-        Ok(None)
+        Ok(Some(event.payload().to_vec()))
     }
 }
