@@ -82,8 +82,8 @@ impl Group {
         self != Self::Idle
     }
 
-    /// Whether the brokers run at the same time, and are measured in short turns: what mostly consists
-    /// of waking up depends on what else the machine does.
+    /// Whether the brokers run at the same time, and are measured in short turns: what mostly
+    /// consists of waking up depends on what else the machine does.
     pub fn is_side_by_side(self) -> bool {
         matches!(self, Self::Latency | Self::CommandLine(_))
     }
