@@ -5,14 +5,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::config::ServerConfig;
 use super::hub::Hub;
 use super::peer::{Inbox, Kind, Origin, Peer, Reason};
+use super::session::Session;
 use super::ticker::Ticker;
-use super::{handshake, session};
+use super::{handshake, refresh, workers};
 use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN, MAX_HANDSHAKES};
 use crate::protocol::delivery::PING;
 use crate::transport::socket::Socket;
@@ -76,35 +77,12 @@ pub(super) enum Acceptor {
     Tcp(TcpListener),
 }
 
-/// A connection that belongs to no runtime yet.
-enum Accepted {
-    Unix(std::os::unix::net::UnixStream),
-    Tcp(std::net::TcpStream),
-}
-
 impl Acceptor {
     async fn accept(&self) -> io::Result<Socket> {
         match self {
             Self::Unix(listener) => Ok(Socket::Unix(listener.accept().await?.0)),
             Self::Tcp(listener) => Ok(Socket::Tcp(listener.accept().await?.0)),
         }
-    }
-}
-
-impl Accepted {
-    fn detach(socket: Socket) -> io::Result<Self> {
-        Ok(match socket {
-            Socket::Unix(stream) => Self::Unix(stream.into_std()?),
-            Socket::Tcp(stream) => Self::Tcp(stream.into_std()?),
-        })
-    }
-
-    /// Makes it a connection of the present runtime.
-    fn attach(self) -> io::Result<Socket> {
-        Ok(match self {
-            Self::Unix(stream) => Socket::Unix(UnixStream::from_std(stream)?),
-            Self::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream)?),
-        })
     }
 }
 
@@ -135,25 +113,26 @@ pub(super) async fn run(hub: Arc<Hub>, listener: Arc<Listener>, acceptor: Accept
     }
 }
 
-/// Starts the session of a connection on the runtime whose turn it is.
+/// Starts the session of a connection on the runtime for new ones.
 fn start(
     hub: &Arc<Hub>,
     listener: &Arc<Listener>,
     socket: Socket,
     permit: OwnedSemaphorePermit,
 ) -> io::Result<()> {
+    let (place, worker) = hub.crew.entrance();
     let connection = {
         let (hub, listener) = (hub.clone(), listener.clone());
-        move |socket| connection(hub, listener, socket, permit)
+        move |socket| connection(hub, listener, socket, place, permit)
     };
-    match hub.next_worker() {
+    match worker {
         None => {
             tokio::spawn(connection(socket));
         }
         Some(worker) => {
-            let accepted = Accepted::detach(socket)?;
+            let detached = socket.detach()?;
             worker.spawn(async move {
-                match accepted.attach() {
+                match detached.attach() {
                     Ok(socket) => connection(socket).await,
                     Err(e) => log::warn!("connection lost: {e}"),
                 }
@@ -163,11 +142,12 @@ fn start(
     Ok(())
 }
 
-/// The whole life of one connection.
+/// The life of one connection, until its session moves to another worker.
 async fn connection(
     hub: Arc<Hub>,
     listener: Arc<Listener>,
     socket: Socket,
+    place: usize,
     permit: OwnedSemaphorePermit,
 ) {
     let mut tether = listener.tether.clone();
@@ -188,12 +168,28 @@ async fn connection(
         // The broker may have told its clients to end before it knew this one.
         peer.tell_to_end(Reason::Shutdown);
     }
-    if listener.clients.fetch_add(1, Ordering::Relaxed) == 0 {
-        listener.arrived.notify_one();
-    }
+    peer.placement.start(place);
     let config = &listener.config;
-    session::serve(hub, peer, input, config.timeout, config.max_frame).await;
-    listener.clients.fetch_sub(1, Ordering::Relaxed);
+    let session = Session::new(hub, peer, input, config.timeout, config.max_frame);
+    workers::lead(Box::new(session), Counted::new(listener)).await;
+}
+
+/// One of the connected clients of a listener, until it is dropped.
+pub(super) struct Counted(Arc<Listener>);
+
+impl Counted {
+    fn new(listener: Arc<Listener>) -> Self {
+        if listener.clients.fetch_add(1, Ordering::Relaxed) == 0 {
+            listener.arrived.notify_one();
+        }
+        Self(listener)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 fn origin(socket: &Socket, port: Arc<str>) -> (Origin, Option<IpAddr>) {
@@ -222,7 +218,8 @@ fn origin(socket: &Socket, port: Arc<str>) -> (Origin, Option<IpAddr>) {
 }
 
 /// Twice per timeout: pings the clients of this listener that got nothing since the last time, and
-/// looks at their rights. One wake-up serves all of them; without clients there is none.
+/// looks at their rights. One wake-up serves all of them; without clients there is none. It is also
+/// what makes the workers look at their loads; while these ask for it, they look more often.
 pub(super) async fn keep_alive(
     hub: Arc<Hub>,
     listener: Arc<Listener>,
@@ -234,10 +231,17 @@ pub(super) async fn keep_alive(
             listener.arrived.notified().await;
             ticker.start()?;
         }
-        ticker.tick().await?;
+        if let Some(soon) = hub.crew.balance(|| hub.socket_peers()) {
+            match tokio::time::timeout(soon, ticker.tick()).await {
+                Ok(ticked) => ticked?,
+                Err(_) => continue,
+            }
+        } else {
+            ticker.tick().await?;
+        }
         let peers = hub.peers().into_iter().map(|(peer, _)| peer);
         let peers: Vec<_> = peers.filter(|peer| is_of(peer, &listener)).collect();
-        session::refresh_all(&hub, &peers);
+        refresh::refresh_all(&hub, &peers);
         for peer in peers {
             if let Inbox::Socket { outbox, .. } = &peer.inbox {
                 outbox.ping_if_idle(&PING);

@@ -41,6 +41,15 @@ pub(crate) enum Stop {
     Pause,
 }
 
+/// What an [`Intake`] is without its socket.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    held: Vec<u8>,
+    frame_size: usize,
+    paused: bool,
+    patience: Patience,
+}
+
 /// The reading side of a connection.
 #[derive(Debug)]
 pub(crate) struct Intake {
@@ -65,8 +74,45 @@ impl Intake {
         }
     }
 
+    /// Gives the socket back, and what was read from it but not yet handled.
+    pub(crate) fn detach(self) -> (ReadHalf, Unread) {
+        let Self {
+            socket,
+            held,
+            frame_size,
+            paused,
+            mut patience,
+        } = self;
+        // It belongs to a runtime. The next one is armed for what is left of the limit.
+        patience.timer = None;
+        let unread = Unread {
+            held,
+            frame_size,
+            paused,
+            patience,
+        };
+        (socket, unread)
+    }
+
+    /// Goes on where [`detach`](Self::detach) has stopped.
+    pub(crate) fn resume(socket: ReadHalf, unread: Unread) -> Self {
+        let Unread {
+            held,
+            frame_size,
+            paused,
+            patience,
+        } = unread;
+        Self {
+            socket,
+            held,
+            frame_size,
+            paused,
+            patience,
+        }
+    }
+
     /// Waits for bytes and gives them to `handle`, together with what it left the last time.
-    /// Returns false at the end of the stream.
+    /// Returns false at the end of the stream. Nothing is lost if the future is dropped.
     ///
     /// # Errors
     ///

@@ -29,12 +29,56 @@ impl Socket {
         }
     }
 
+    /// The opposite of [`split`](Self::split).
+    ///
+    /// # Errors
+    ///
+    /// If the halves are not of the same stream; then both are gone.
+    pub(crate) fn reunite(read: ReadHalf, write: WriteHalf) -> io::Result<Self> {
+        match (read, write) {
+            (ReadHalf::Unix(read), WriteHalf::Unix(write)) => {
+                let stream = read.reunite(write).map_err(io::Error::other)?;
+                Ok(Self::Unix(stream))
+            }
+            (ReadHalf::Tcp(read), WriteHalf::Tcp(write)) => {
+                let stream = read.reunite(write).map_err(io::Error::other)?;
+                Ok(Self::Tcp(stream))
+            }
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    /// Takes it from its runtime. Closed if that fails.
+    pub(crate) fn detach(self) -> io::Result<Detached> {
+        Ok(match self {
+            Self::Unix(stream) => Detached::Unix(stream.into_std()?),
+            Self::Tcp(stream) => Detached::Tcp(stream.into_std()?),
+        })
+    }
+
     /// Frames leave in batches already; Nagle's algorithm would only delay them.
     pub(crate) fn tune(&self) -> io::Result<()> {
         match self {
             Self::Unix(_) => Ok(()),
             Self::Tcp(stream) => stream.set_nodelay(true),
         }
+    }
+}
+
+/// A connected stream that belongs to no runtime.
+#[derive(Debug)]
+pub(crate) enum Detached {
+    Unix(std::os::unix::net::UnixStream),
+    Tcp(std::net::TcpStream),
+}
+
+impl Detached {
+    /// Makes it a stream of the present runtime. Closed if that fails.
+    pub(crate) fn attach(self) -> io::Result<Socket> {
+        Ok(match self {
+            Self::Unix(stream) => Socket::Unix(UnixStream::from_std(stream)?),
+            Self::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream)?),
+        })
     }
 }
 

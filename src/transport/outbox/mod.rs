@@ -12,8 +12,10 @@
 //!   over to `drain`);
 //! - a part of a frame is queued.
 //!
-//! Here is what can be queued; `write` is how it leaves.
+//! Here is what can be queued; `write` is how it leaves; `moving` takes the socket to another
+//! runtime.
 
+mod moving;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -24,6 +26,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, futures::Notified};
+
+pub(crate) use moving::Detach;
 
 use super::segments::Segments;
 pub(crate) use super::segments::{Load, Payload};
@@ -90,12 +94,14 @@ enum Writer {
     Drain,
     /// Nobody yet: the peer's own task waits for more to join.
     Linger,
+    /// Nobody yet: the socket is on its way to another runtime.
+    Moving,
 }
 
 #[derive(Debug)]
 struct State {
     /// `None` once the outbox is closed: whoever still knows the peer must not keep its connection
-    /// open. Shared only with the one that writes.
+    /// open; and while the socket is [`Writer::Moving`]. Shared only with the one that writes.
     socket: Option<Arc<WriteHalf>>,
     waiting: Segments,
     /// An empty queue whose memory is used again.
@@ -163,7 +169,7 @@ pub(crate) struct Progress {
 impl State {
     #[inline]
     fn is_closed(&self) -> bool {
-        self.socket.is_none()
+        self.socket.is_none() && self.writer != Writer::Moving
     }
 }
 

@@ -37,7 +37,10 @@ impl Outbox {
         let mut state = self.state.lock();
         state.flush_promised = false;
         state.urgent = false;
-        if matches!(state.writer, Writer::Source | Writer::Drain) {
+        if matches!(
+            state.writer,
+            Writer::Source | Writer::Drain | Writer::Moving
+        ) {
             return;
         }
         let Some(socket) = state.socket.clone() else {
@@ -111,7 +114,7 @@ impl Outbox {
     }
 
     /// Names the next writer, and wakes those to whom that matters.
-    fn pass_on(&self, mut state: MutexGuard<'_, State>, next: Writer) {
+    pub(super) fn pass_on(&self, mut state: MutexGuard<'_, State>, next: Writer) {
         state.writer = next;
         // A source that met a full queue while another was writing has to look again: now either
         // there is room or the socket is really full.
@@ -125,14 +128,13 @@ impl Outbox {
     }
 
     /// The peer's own task: writes whenever the socket was full for a source. Runs until the outbox
-    /// is closed or the socket fails.
+    /// is closed or the socket fails. If the future is dropped, another one goes on in its place.
     ///
     /// # Errors
     ///
     /// `TimedOut` if the socket takes nothing for `stall_limit`, else the error of the socket.
     pub(crate) async fn drain(&self, stall_limit: Option<Duration>) -> io::Result<()> {
         loop {
-            self.handover.notified().await;
             let writer = {
                 let state = self.state.lock();
                 if state.is_closed() {
@@ -152,8 +154,9 @@ impl Outbox {
                     }
                     self.flush();
                 }
-                Writer::Nobody | Writer::Source => {}
+                Writer::Nobody | Writer::Source | Writer::Moving => {}
             }
+            self.handover.notified().await;
         }
     }
 
@@ -220,6 +223,9 @@ impl Outbox {
 
     fn close_locked(&self, mut state: MutexGuard<'_, State>) {
         state.socket = None;
+        if state.writer == Writer::Moving {
+            state.writer = Writer::Nobody;
+        }
         state.waiting.clear();
         state.spare.clear();
         state.load = Load::default();
