@@ -6,6 +6,8 @@
 
 mod measure;
 mod plan;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 use std::sync::Arc;

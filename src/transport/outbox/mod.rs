@@ -94,15 +94,17 @@ enum Writer {
     Drain,
     /// Nobody yet: the peer's own task waits for more to join.
     Linger,
-    /// Nobody yet: the socket is on its way to another runtime.
+    /// Nobody yet: the socket goes to another runtime, which has to find out that it is writable.
     Moving,
 }
 
 #[derive(Debug)]
 struct State {
     /// `None` once the outbox is closed: whoever still knows the peer must not keep its connection
-    /// open; and while the socket is [`Writer::Moving`]. Shared only with the one that writes.
+    /// open; and while it is `away`. Shared only with the one that writes.
     socket: Option<Arc<WriteHalf>>,
+    /// The socket is between two runtimes.
+    away: bool,
     waiting: Segments,
     /// An empty queue whose memory is used again.
     spare: Segments,
@@ -169,7 +171,7 @@ pub(crate) struct Progress {
 impl State {
     #[inline]
     fn is_closed(&self) -> bool {
-        self.socket.is_none() && self.writer != Writer::Moving
+        self.socket.is_none() && !self.away
     }
 }
 
@@ -190,6 +192,7 @@ impl Outbox {
             bounds,
             state: Mutex::new(State {
                 socket: Some(Arc::new(socket)),
+                away: false,
                 waiting: Segments::default(),
                 spare: Segments::default(),
                 load: Load::default(),

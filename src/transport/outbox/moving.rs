@@ -1,10 +1,15 @@
-//! Taking the socket of an outbox to another runtime. Meanwhile frames queue, and whoever finds the
-//! queue full waits, as if another source were just emptying it.
+//! Taking the socket of an outbox to another runtime. Meanwhile frames queue. A queue that gets full
+//! is treated as if a source were just emptying it, unless the socket was full before.
 
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Outbox, Writer};
 use crate::transport::socket::WriteHalf;
+
+/// A runtime finds out at once that a socket is writable. If it has not by then, the socket is full.
+const WRITABLE_WITHIN: Duration = Duration::from_millis(10);
 
 /// What comes of the attempt to take the socket out.
 #[derive(Debug)]
@@ -29,7 +34,10 @@ impl Outbox {
         };
         match Arc::try_unwrap(shared) {
             Ok(socket) => {
-                state.writer = Writer::Moving;
+                state.away = true;
+                if state.writer != Writer::Drain {
+                    state.writer = Writer::Moving;
+                }
                 Detach::Socket(socket)
             }
             // A source has finished its write, and is about to let go.
@@ -44,15 +52,37 @@ impl Outbox {
     /// task there. Without effect if the outbox was closed meanwhile.
     pub(crate) fn attach(&self, socket: WriteHalf) {
         let mut state = self.state.lock();
-        if state.writer != Writer::Moving {
+        if !state.away {
             return;
         }
+        state.away = false;
         state.socket = Some(Arc::new(socket));
-        let next = if state.waiting.is_empty() {
-            Writer::Nobody
-        } else {
-            Writer::Drain
+        self.handover.notify_one();
+    }
+
+    /// Ends the move. A new registration takes nothing before the runtime has heard of it, which
+    /// sources would take for a full socket.
+    pub(super) async fn settle_in(&self) -> io::Result<()> {
+        let Some(socket) = self.state.lock().socket.clone() else {
+            return Ok(());
         };
-        self.pass_on(state, next);
+        let writable = tokio::time::timeout(WRITABLE_WITHIN, socket.writable()).await;
+        // Whoever moves on finds nobody else holding it.
+        drop(socket);
+        let mut state = self.state.lock();
+        if state.writer != Writer::Moving {
+            return Ok(());
+        }
+        match writable {
+            Ok(writable) => {
+                writable?;
+                state.writer = Writer::Nobody;
+                drop(state);
+                self.flush();
+            }
+            Err(_) if state.waiting.is_empty() => self.pass_on(state, Writer::Nobody),
+            Err(_) => self.pass_on(state, Writer::Drain),
+        }
+        Ok(())
     }
 }

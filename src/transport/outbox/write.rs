@@ -154,7 +154,8 @@ impl Outbox {
                     }
                     self.flush();
                 }
-                Writer::Nobody | Writer::Source | Writer::Moving => {}
+                Writer::Moving => Box::pin(self.settle_in()).await?,
+                Writer::Nobody | Writer::Source => {}
             }
             self.handover.notified().await;
         }
@@ -223,9 +224,7 @@ impl Outbox {
 
     fn close_locked(&self, mut state: MutexGuard<'_, State>) {
         state.socket = None;
-        if state.writer == Writer::Moving {
-            state.writer = Writer::Nobody;
-        }
+        state.away = false;
         state.waiting.clear();
         state.spare.clear();
         state.load = Load::default();
