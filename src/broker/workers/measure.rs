@@ -1,18 +1,23 @@
-//! What the decisions are based on: how busy workers, process and machine were, and who caused it.
+//! What the decisions are based on: how busy the workers and the machine were, and who caused it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::time::ClockId;
-use tokio::runtime::Handle;
+use parking_lot::Mutex;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::broker::peer::Peer;
 
 /// What so many bytes cost is about what a frame costs.
 const BYTES_PER_FRAME: u64 = 4096;
 
-/// How long each runtime has been busy so far.
+/// Below this share of the time the clock of a thread is not worth a wake-up.
+const WORTH_ASKING: f64 = 0.05;
+
+/// How long each runtime has been busy so far, as it says itself. It does not count the time it takes
+/// to ask the system for events, and counts that in which others had the core.
 #[derive(Debug)]
 pub(super) struct Busy {
     at: Instant,
@@ -49,12 +54,39 @@ impl Busy {
     }
 }
 
+/// A moment, and what a thread had used of its core by then.
+type Reading = (Instant, Duration);
+
+/// The clock that counts the time which the thread of a runtime gets from the system. Only that
+/// thread can read it.
+#[derive(Debug, Default)]
+pub(super) struct ThreadClock(Arc<Mutex<Option<Reading>>>);
+
+impl ThreadClock {
+    /// The last reading.
+    fn read(&self) -> Option<Reading> {
+        *self.0.lock()
+    }
+
+    /// Asks for another one.
+    fn ask(&self, worker: &Handle) {
+        if worker.runtime_flavor() != RuntimeFlavor::CurrentThread {
+            return;
+        }
+        let reading = self.0.clone();
+        worker.spawn(async move {
+            let used = ClockId::CLOCK_THREAD_CPUTIME_ID.now();
+            *reading.lock() = used.ok().map(|used| (Instant::now(), used.into()));
+        });
+    }
+}
+
 /// What is looked at only while there is something to decide.
 #[derive(Debug)]
 pub(super) struct Detail {
     at: Instant,
     machine: Option<Machine>,
-    own: Duration,
+    clocks: Vec<Option<Reading>>,
     /// By the id of the client.
     traffic: HashMap<u64, Traffic>,
 }
@@ -67,7 +99,19 @@ struct Traffic {
 }
 
 impl Detail {
-    pub(super) fn now(peers: &[Arc<Peer>]) -> Self {
+    /// `busy` is what the workers say.
+    pub(super) fn now(
+        workers: &[Handle],
+        clocks: &[ThreadClock],
+        busy: &[f64],
+        peers: &[Arc<Peer>],
+    ) -> Self {
+        let readings = clocks.iter().map(ThreadClock::read).collect();
+        for ((worker, clock), busy) in workers.iter().zip(clocks).zip(busy) {
+            if *busy >= WORTH_ASKING {
+                clock.ask(worker);
+            }
+        }
         let traffic = |peer: &Peer| {
             let (frames, bytes) = peer.received();
             let (_, queued) = peer.queued();
@@ -79,9 +123,7 @@ impl Detail {
         Self {
             at: Instant::now(),
             machine: Machine::now(),
-            own: ClockId::CLOCK_PROCESS_CPUTIME_ID
-                .now()
-                .map_or(Duration::ZERO, Duration::from),
+            clocks: readings,
             traffic: peers.iter().map(|peer| (peer.id, traffic(peer))).collect(),
         }
     }
@@ -94,10 +136,17 @@ impl Detail {
         }
     }
 
-    /// Cores that this process has used since `then`.
-    pub(super) fn own_cores(&self, then: &Self) -> f64 {
-        let elapsed = self.at.duration_since(then.at);
-        share(self.own.saturating_sub(then.own), elapsed)
+    /// The share of a core that each worker had since `then`; what it says itself where its thread
+    /// has not been asked.
+    pub(super) fn busy(&self, then: &Self, said: &[f64]) -> Vec<f64> {
+        let readings = self.clocks.iter().zip(&then.clocks);
+        let shares = readings.zip(said).map(|(readings, said)| match readings {
+            (Some((at, used)), Some((earlier, before))) if at > earlier => {
+                share(used.saturating_sub(*before), at.duration_since(*earlier))
+            }
+            _ => *said,
+        });
+        shares.collect()
     }
 
     /// What a client has sent since `then`.

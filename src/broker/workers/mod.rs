@@ -18,12 +18,15 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use super::peer::Peer;
-use measure::{Busy, Detail};
+use measure::{Busy, Detail, ThreadClock};
 use plan::{HOT, Load, Look, Move, Planner};
 pub(super) use transfer::lead;
 
 /// Time between two looks while something may have to be done.
 const SOON: Duration = Duration::from_millis(500);
+
+/// A worker that says that it is busy for that share of the time is watched more closely.
+const WATCHED: f64 = 0.5;
 
 /// Two listeners that ask for a look at nearly the same time get one.
 const SHORTEST_LOOK: Duration = Duration::from_millis(400);
@@ -107,6 +110,7 @@ struct Balancer {
     started: Instant,
     planner: Planner,
     busy: Option<Busy>,
+    clocks: Vec<ThreadClock>,
     detail: Option<Detail>,
     /// Some sessions are not on the first worker.
     is_spread: bool,
@@ -120,6 +124,7 @@ impl Balancer {
             started: Instant::now(),
             planner: Planner::new(workers),
             busy: None,
+            clocks: (0..workers).map(|_| ThreadClock::default()).collect(),
             detail: None,
             is_spread: false,
             next: None,
@@ -136,23 +141,23 @@ impl Balancer {
             (Some(now), Some(then)) => now.since(then),
             _ => vec![0.0; crew.workers.len()],
         };
-        self.planner.note(&busy);
         self.next = None;
-        if self.is_spread || busy.iter().any(|busy| *busy >= HOT) {
+        if self.is_spread || busy.iter().any(|busy| *busy >= WATCHED) {
             self.next = Some(SOON);
             self.look_closer(crew, &busy, &peers());
-        } else {
-            self.detail = None;
+        } else if self.detail.take().is_some() {
+            self.planner.forget();
         }
         self.next
     }
 
-    fn look_closer(&mut self, crew: &Crew, busy: &[f64], peers: &[Arc<Peer>]) {
-        let now = Detail::now(peers);
+    fn look_closer(&mut self, crew: &Crew, said: &[f64], peers: &[Arc<Peer>]) {
+        let now = Detail::now(&crew.workers, &self.clocks, said, peers);
         let then = self.detail.replace(now);
         let (Some(now), Some(then)) = (&self.detail, &then) else {
             return;
         };
+        let busy = now.busy(then, said);
         let mut sessions = vec![Vec::new(); busy.len()];
         for peer in peers {
             sessions[peer.placement.wanted()].push(peer);
@@ -176,7 +181,6 @@ impl Balancer {
             at: self.started.elapsed(),
             loads: &loads,
             idle_cores: now.idle_cores(then),
-            own_cores: now.own_cores(then),
             traffic: now.rate(then),
         };
         log::trace!("{look:?}");

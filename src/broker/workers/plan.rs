@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
-/// From this share of the time on a worker counts as busy all the time.
+/// A worker that has this share of a core counts as busy all the time.
 pub(super) const HOT: f64 = 0.9;
 
-/// Up to this share of the time one worker may be busy with the sessions of two.
+/// Up to this share of a core one worker may need for the sessions of two.
 const COMFORTABLE: f64 = 0.6;
 
-/// A worker that is to take sessions over has to be idle half of the time.
+/// A worker that is to take sessions over needs less of its core than this.
 const RECEPTIVE: f64 = 0.5;
 
 /// Cores that must have been idle before one more worker is used.
@@ -40,7 +40,7 @@ const LONGEST_BAR: Duration = Duration::from_secs(30 * 60);
 /// What a worker did since the last look.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Load {
-    /// Share of the time.
+    /// The share of a core that it had.
     pub(super) busy: f64,
     pub(super) clients: usize,
     /// A good part of its traffic is from sessions that could go elsewhere, while others stay.
@@ -56,8 +56,6 @@ pub(super) struct Look<'a> {
     pub(super) loads: &'a [Load],
     /// Cores of the machine that were idle.
     pub(super) idle_cores: f64,
-    /// Cores that this process has used.
-    pub(super) own_cores: f64,
     /// What was carried per second, in any unit.
     pub(super) traffic: f64,
 }
@@ -111,15 +109,17 @@ impl Planner {
         }
     }
 
-    /// Takes note of how busy the workers were. To be called with each look.
-    pub(super) fn note(&mut self, busy: &[f64]) {
-        for (looks, busy) in self.hot.iter_mut().zip(busy) {
-            *looks = if *busy >= HOT { *looks + 1 } else { 0 };
-        }
+    /// For when nobody has looked for a while.
+    pub(super) fn forget(&mut self) {
+        self.hot.fill(0);
+        self.roomy = 0;
     }
 
-    /// Decides what to do after a look that has been noted.
+    /// Decides what to do after a look.
     pub(super) fn decide(&mut self, look: &Look<'_>) -> Option<Move> {
+        for (looks, load) in self.hot.iter_mut().zip(look.loads) {
+            *looks = if load.busy >= HOT { *looks + 1 } else { 0 };
+        }
         let traffic_before = (self.last_traffic + look.traffic) / 2.0;
         self.last_traffic = look.traffic;
         self.roomy = if has_one_too_many(look) {
@@ -212,7 +212,7 @@ impl Planner {
 }
 
 /// Whether one worker less would do: because there is little to do, or because the machine has no
-/// core left and the process does not get as many as it has workers.
+/// core left and the workers do not even get one less than there are of them.
 fn has_one_too_many(look: &Look<'_>) -> bool {
     let others = look.loads.iter().skip(1).filter(|load| load.clients > 0);
     let (mut fewer, mut busy) = (0.0, look.loads.first().map_or(0.0, |load| load.busy));
@@ -220,7 +220,7 @@ fn has_one_too_many(look: &Look<'_>) -> bool {
         fewer += 1.0;
         busy += load.busy;
     }
-    let crowded = look.idle_cores < NO_CORES && look.own_cores < fewer;
+    let crowded = look.idle_cores < NO_CORES && busy < fewer;
     fewer > 0.0 && (busy < COMFORTABLE * fewer || crowded)
 }
 

@@ -11,7 +11,6 @@ struct Scene {
     second: u64,
     loads: Vec<Load>,
     idle_cores: f64,
-    own_cores: f64,
     traffic: f64,
 }
 
@@ -25,7 +24,6 @@ impl Scene {
             second: 0,
             loads,
             idle_cores: 2.0,
-            own_cores: 1.0,
             traffic: 1000.0,
         }
     }
@@ -39,13 +37,10 @@ impl Scene {
 
     fn look(&mut self) -> Option<Move> {
         self.second += 1;
-        let busy: Vec<f64> = self.loads.iter().map(|load| load.busy).collect();
-        self.planner.note(&busy);
         let decided = self.planner.decide(&Look {
             at: Duration::from_secs(self.second),
             loads: &self.loads,
             idle_cores: self.idle_cores,
-            own_cores: self.own_cores,
             traffic: self.traffic,
         });
         if let Some(Move::Half { from, to } | Move::All { from, to }) = decided {
@@ -119,7 +114,7 @@ fn what_brings_nothing_is_taken_back_and_tried_ever_less() {
     let mut spreads = Vec::new();
     for second in 0..100_000 {
         let spread = scene.loads[1].clients > 0;
-        scene.busy(if spread { &[0.9, 0.9] } else { &[1.0, 0.0] });
+        scene.busy(if spread { &[0.8, 0.8] } else { &[1.0, 0.0] });
         scene.traffic = if spread { 1020.0 } else { 1000.0 };
         match scene.look() {
             Some(SPREAD) => spreads.push(second),
@@ -173,11 +168,11 @@ fn on_a_machine_that_has_become_full_workers_do_not_compete() {
     let mut scene = Scene::new(2);
     scene.busy(&[1.0, 0.0]);
     assert_eq!(scene.run(2), [SPREAD]);
-    scene.busy(&[1.0, 1.0]);
+    scene.busy(&[0.8, 0.8]);
     scene.traffic = 1800.0;
-    (scene.idle_cores, scene.own_cores) = (0.0, 1.9);
+    scene.idle_cores = 0.0;
     assert_eq!(scene.run(20), []);
-    scene.own_cores = 0.9;
+    scene.busy(&[0.5, 0.4]);
     assert_eq!(scene.run(2), [GATHER]);
     // It does not start again at once.
     scene.busy(&[1.0, 0.0]);
