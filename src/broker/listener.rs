@@ -11,11 +11,13 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use super::config::ServerConfig;
 use super::hub::Hub;
 use super::peer::{Inbox, Kind, Origin, Peer, Reason};
+use super::router::Router;
 use super::session::Session;
 use super::ticker::Ticker;
 use super::{handshake, refresh, workers};
 use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN, MAX_HANDSHAKES};
 use crate::protocol::delivery::PING;
+use crate::transport::intake::Intake;
 use crate::transport::socket::Socket;
 
 /// What ties connections to their broker, and the broker to its connections.
@@ -170,7 +172,9 @@ async fn connection(
     }
     peer.placement.start(place);
     let config = &listener.config;
-    let session = Session::new(hub, peer, input, config.timeout, config.max_frame);
+    let router = Router::new(hub, peer, config.timeout);
+    let intake = Intake::new(input, config.timeout);
+    let session = Session::new(router, intake, config.max_frame, config.timeout);
     workers::lead(Box::new(session), Counted::new(listener)).await;
 }
 
@@ -231,13 +235,8 @@ pub(super) async fn keep_alive(
             listener.arrived.notified().await;
             ticker.start()?;
         }
-        if let Some(soon) = hub.crew.balance(|| hub.socket_peers()) {
-            match tokio::time::timeout(soon, ticker.tick()).await {
-                Ok(ticked) => ticked?,
-                Err(_) => continue,
-            }
-        } else {
-            ticker.tick().await?;
+        if !wait_and_balance(&hub, &ticker).await? {
+            continue;
         }
         let peers = hub.peers().into_iter().map(|(peer, _)| peer);
         let peers: Vec<_> = peers.filter(|peer| is_of(peer, &listener)).collect();
@@ -247,6 +246,23 @@ pub(super) async fn keep_alive(
                 outbox.ping_if_idle(&PING);
             }
         }
+    }
+}
+
+/// Makes the workers look at their loads, then waits for a tick, or until they should look again.
+/// False if it was not the tick that came.
+async fn wait_and_balance(hub: &Hub, ticker: &Ticker) -> io::Result<bool> {
+    let soon = hub.crew.balance(|| hub.socket_peers());
+    let again = async {
+        match soon {
+            Some(soon) => tokio::time::sleep(soon).await,
+            None => hub.crew.alerted().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        ticked = ticker.tick() => ticked.map(|()| true),
+        () = again => Ok(false),
     }
 }
 

@@ -15,19 +15,21 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::config::Overflow;
-use super::hub::Hub;
 use super::peer::{Inbox, Peer, Reason};
 use super::refresh::{refresh_access, revoke_denied};
 use super::router::{Held, Routed, Router};
 use super::topics::{FilterError, FilterSet, check_count};
 use crate::QoS;
 use crate::borrow::Cow;
-use crate::limits::{DELIVERIES_PER_TURN, LINGER};
+use crate::limits::{DELIVERIES_PER_TURN, LINGER, READ_BUFFER_BYTES};
 use crate::protocol::request::{self, Filters, HEADER_BYTES, OpId, Operation, Request};
 use crate::protocol::{DecodeError, Decoded, ERR_ACCESS, ERR_DATA, RESPONSE_OK, delivery};
 use crate::transport::intake::{Intake, Stop, Taken};
 use crate::transport::outbox::{Detach, Outbox};
-use crate::transport::socket::{ReadHalf, WriteHalf};
+use crate::transport::socket::WriteHalf;
+
+/// A client with so many reads that have filled the buffer floods the broker.
+const FULL_READS: u8 = 32;
 
 /// Why a session is over.
 #[derive(Debug)]
@@ -61,6 +63,8 @@ pub(super) struct Session {
     pub(super) intake: Intake,
     pub(super) max_frame: usize,
     pub(super) timeout: Duration,
+    /// By how many more reads have filled the buffer than not.
+    full_reads: u8,
 }
 
 /// Writes what the socket does not take at once. Ends when it takes nothing for too long, but not
@@ -77,19 +81,14 @@ async fn stalled(outbox: &Outbox, limit: Option<Duration>) {
 }
 
 impl Session {
-    pub(super) fn new(
-        hub: Arc<Hub>,
-        peer: Arc<Peer>,
-        input: ReadHalf,
-        timeout: Duration,
-        max_frame: usize,
-    ) -> Self {
+    pub(super) fn new(router: Router, intake: Intake, max_frame: usize, timeout: Duration) -> Self {
         Self {
-            router: Router::new(hub, peer.clone(), timeout),
-            peer,
-            intake: Intake::new(input, timeout),
+            peer: router.source.clone(),
+            router,
+            intake,
             max_frame,
             timeout,
+            full_reads: 0,
         }
     }
 
@@ -148,10 +147,15 @@ impl Session {
                 peer,
                 intake,
                 max_frame,
+                full_reads,
                 ..
             } = self;
             let read = {
                 let mut read = pin!(intake.read(|bytes| {
+                    *full_reads = match bytes.len() >= READ_BUFFER_BYTES {
+                        true => full_reads.saturating_add(1),
+                        false => full_reads.saturating_sub(1),
+                    };
                     Batch { router, peer }.process(bytes, *max_frame, &mut obstacle)
                 }));
                 poll_fn(|cx| match peer.placement.is_elsewhere() {
@@ -160,6 +164,10 @@ impl Session {
                 })
                 .await?
             };
+            if self.full_reads >= FULL_READS {
+                self.full_reads = 0;
+                self.router.hub.crew.alert();
+            }
             match read {
                 Ok(true) => {}
                 Ok(false) => return Some(Ending::EndOfStream),

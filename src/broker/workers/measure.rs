@@ -128,7 +128,8 @@ impl Detail {
         }
     }
 
-    /// Cores of the machine that were idle since `then`; many if the system does not tell.
+    /// Cores of the machine that were idle since `then`, or did what can wait; many if the system
+    /// does not tell.
     pub(super) fn idle_cores(&self, then: &Self) -> f64 {
         match (&self.machine, &then.machine) {
             (Some(now), Some(then)) => now.idle_cores(then),
@@ -194,7 +195,8 @@ impl Machine {
         let times: Vec<u64> = times.map(|time| time.parse().ok()).collect::<Option<_>>()?;
         Some(Self {
             cores: u64::try_from(cores).ok()?,
-            idle: times.get(3)? + times.get(4)?,
+            // What runs with a low priority gives way.
+            idle: times.get(1)? + times.get(3)? + times.get(4)?,
             total: times.iter().sum(),
         })
     }

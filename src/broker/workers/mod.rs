@@ -11,11 +11,12 @@ mod tests;
 mod transfer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use super::peer::Peer;
 use measure::{Busy, Detail, ThreadClock};
@@ -23,13 +24,13 @@ use plan::{HOT, Load, Look, Move, Planner};
 pub(super) use transfer::lead;
 
 /// Time between two looks while something may have to be done.
-const SOON: Duration = Duration::from_millis(500);
+const SOON: Duration = Duration::from_millis(100);
 
 /// A worker that says that it is busy for that share of the time is watched more closely.
 const WATCHED: f64 = 0.5;
 
 /// Two listeners that ask for a look at nearly the same time get one.
-const SHORTEST_LOOK: Duration = Duration::from_millis(400);
+const SHORTEST_LOOK: Duration = Duration::from_millis(75);
 
 /// Which worker a session is on, and which one it should be on, by number.
 #[derive(Debug, Default)]
@@ -76,6 +77,9 @@ pub(super) struct Crew {
     /// Where new connections start.
     entrance: AtomicUsize,
     balancer: Mutex<Balancer>,
+    /// The balancer looks anyway, or will.
+    alert: AtomicBool,
+    alerted: Notify,
 }
 
 impl Crew {
@@ -83,6 +87,8 @@ impl Crew {
         Self {
             balancer: Mutex::new(Balancer::new(workers.len())),
             entrance: AtomicUsize::new(0),
+            alert: AtomicBool::new(workers.len() < 2),
+            alerted: Notify::new(),
             workers,
         }
     }
@@ -93,6 +99,18 @@ impl Crew {
         (number, self.workers.get(number))
     }
 
+    /// For a session that gets more than it can read for some time: somebody should look soon.
+    pub(super) fn alert(&self) {
+        if !self.alert.load(Relaxed) && !self.alert.swap(true, Relaxed) {
+            self.alerted.notify_one();
+        }
+    }
+
+    /// Waits for an alert.
+    pub(super) async fn alerted(&self) {
+        self.alerted.notified().await;
+    }
+
     /// Looks at the loads, and tells sessions to move where that helps. Returns when to look again,
     /// if that should be earlier than usual. `peers` gives the clients with sockets, if they matter.
     pub(super) fn balance(&self, peers: impl FnOnce() -> Vec<Arc<Peer>>) -> Option<Duration> {
@@ -101,7 +119,9 @@ impl Crew {
         }
         // Else somebody else is just looking.
         let mut balancer = self.balancer.try_lock()?;
-        balancer.look(self, peers)
+        let next = balancer.look(self, peers);
+        self.alert.store(next.is_some(), Relaxed);
+        next
     }
 }
 
@@ -202,6 +222,9 @@ impl Balancer {
 
 /// Tells sessions to move.
 fn send(peers: &[&Arc<Peer>], from: usize, to: usize, look: &Look<'_>) {
+    if peers.is_empty() {
+        return;
+    }
     let clients = |number: usize| look.loads[number].clients;
     log::debug!(
         "{} of {} clients of worker {from} (busy {:.0} %) move to worker {to} (busy {:.0} %); \

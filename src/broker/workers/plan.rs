@@ -34,7 +34,7 @@ const UNSETTLED_LOOKS: u32 = 1;
 const MIN_GAIN: f64 = 1.05;
 
 /// How long no worker is added after one that brought nothing; doubles each time.
-const FIRST_BAR: Duration = Duration::from_secs(30);
+const FIRST_BAR: Duration = Duration::from_secs(3);
 const LONGEST_BAR: Duration = Duration::from_secs(30 * 60);
 
 /// What a worker did since the last look.
@@ -54,7 +54,7 @@ pub(super) struct Look<'a> {
     pub(super) at: Duration,
     /// The preferred worker comes first.
     pub(super) loads: &'a [Load],
-    /// Cores of the machine that were idle.
+    /// Cores of the machine that were idle or did what can wait.
     pub(super) idle_cores: f64,
     /// What was carried per second, in any unit.
     pub(super) traffic: f64,

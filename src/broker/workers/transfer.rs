@@ -53,10 +53,10 @@ impl Luggage {
     fn pack(session: Session, output: WriteHalf) -> io::Result<(Box<Self>, Detached)> {
         let Session {
             router,
-            peer: _,
             intake,
             max_frame,
             timeout,
+            ..
         } = session;
         let (input, unread) = intake.detach();
         let socket = Socket::reunite(input, output)?.detach()?;
@@ -105,13 +105,9 @@ impl Passage {
         }
         self.peer.placement.arrive(place);
         self.arrived = true;
-        Ok(Box::new(Session {
-            router,
-            peer: self.peer.clone(),
-            intake: Intake::resume(input, unread),
-            max_frame,
-            timeout,
-        }))
+        let intake = Intake::resume(input, unread);
+        let session = Session::new(router, intake, max_frame, timeout);
+        Ok(Box::new(session))
     }
 }
 
