@@ -37,7 +37,7 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// Leads the handshake. Returns the registered client and what is left to read; `None` if there is
+/// Leads the handshake, on worker number `place`. Returns the registered client and what is left to read; `None` if there is
 /// no client, which has been logged.
 pub(super) async fn perform(
     hub: &Hub,
@@ -45,6 +45,7 @@ pub(super) async fn perform(
     socket: Socket,
     origin: Origin,
     address: Option<IpAddr>,
+    place: usize,
 ) -> Option<(Arc<Peer>, ReadHalf)> {
     let from = describe(&origin);
     let (mut input, output) = socket.split();
@@ -89,6 +90,7 @@ pub(super) async fn perform(
         inbox,
         access,
     ));
+    peer.placement.start(place);
     let Inbox::Socket { outbox, .. } = &peer.inbox else {
         return None;
     };

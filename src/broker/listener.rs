@@ -159,7 +159,9 @@ async fn connection(
     }
     let (origin, address) = origin(&socket, listener.port.clone());
     // Boxed: the space it needs is given back before the session starts.
-    let handshake = Box::pin(handshake::perform(&hub, &listener, socket, origin, address));
+    let handshake = Box::pin(handshake::perform(
+        &hub, &listener, socket, origin, address, place,
+    ));
     let shaken = tokio::select! {
         shaken = handshake => shaken,
         () = tether.stopped() => None,
@@ -170,7 +172,6 @@ async fn connection(
         // The broker may have told its clients to end before it knew this one.
         peer.tell_to_end(Reason::Shutdown);
     }
-    peer.placement.start(place);
     let config = &listener.config;
     let router = Router::new(hub, peer, config.timeout);
     let intake = Intake::new(input, config.timeout);

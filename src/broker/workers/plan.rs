@@ -4,6 +4,7 @@
 //! from a socket at a time, and leaves the other cores to the clients. So a second one has to be
 //! worth it. What cannot be foreseen is tried: if more is not carried than before, all goes back.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// A worker that has this share of a core counts as busy all the time.
@@ -21,17 +22,24 @@ const SPARE_CORES: f64 = 0.5;
 /// With less than this many idle cores, others wait for one.
 const NO_CORES: f64 = 0.1;
 
+/// Where others wait for cores, workers that together have less than this share of the cores that one
+/// worker less could have are one too many.
+const CROWDED: f64 = 1.25;
+
 /// For how many looks in a row a state has to last before something is done about it.
-const LASTING_LOOKS: u32 = 2;
+const LASTING_LOOKS: u32 = 3;
 
 /// Looks after each move at which nothing moves.
-const LOOKS_BETWEEN_MOVES: u32 = 4;
+const LOOKS_BETWEEN_MOVES: u32 = 6;
 
 /// Of these, the first, which see the move itself.
 const UNSETTLED_LOOKS: u32 = 1;
 
+/// How many looks before a move tell what was carried then: the best of them.
+const REMEMBERED_LOOKS: usize = 6;
+
 /// By how much the traffic has to grow for a worker more.
-const MIN_GAIN: f64 = 1.05;
+const MIN_GAIN: f64 = 1.1;
 
 /// How long no worker is added after one that brought nothing; doubles each time.
 const FIRST_BAR: Duration = Duration::from_secs(3);
@@ -83,14 +91,14 @@ struct Trial {
 /// See the top of this file.
 #[derive(Debug)]
 pub(super) struct Planner {
-    /// For how many looks each worker has been busy all the time.
+    /// For how many looks each worker has been busy all the time while cores were idle.
     hot: Vec<u32>,
     /// For how many looks one worker less would have done.
     roomy: u32,
     /// Looks until something may move.
     rest: u32,
     trial: Option<Trial>,
-    last_traffic: f64,
+    traffic: VecDeque<f64>,
     /// No worker is added before that time.
     barred_until: Duration,
     bar: Duration,
@@ -103,7 +111,7 @@ impl Planner {
             roomy: 0,
             rest: 0,
             trial: None,
-            last_traffic: 0.0,
+            traffic: VecDeque::new(),
             barred_until: Duration::ZERO,
             bar: FIRST_BAR,
         }
@@ -113,15 +121,17 @@ impl Planner {
     pub(super) fn forget(&mut self) {
         self.hot.fill(0);
         self.roomy = 0;
+        self.traffic.clear();
     }
 
     /// Decides what to do after a look.
     pub(super) fn decide(&mut self, look: &Look<'_>) -> Option<Move> {
         for (looks, load) in self.hot.iter_mut().zip(look.loads) {
-            *looks = if load.busy >= HOT { *looks + 1 } else { 0 };
+            let hot = load.busy >= HOT && look.idle_cores >= SPARE_CORES;
+            *looks = if hot { *looks + 1 } else { 0 };
         }
-        let traffic_before = (self.last_traffic + look.traffic) / 2.0;
-        self.last_traffic = look.traffic;
+        self.traffic.truncate(REMEMBERED_LOOKS - 1);
+        self.traffic.push_front(look.traffic);
         self.roomy = if has_one_too_many(look) {
             self.roomy + 1
         } else {
@@ -140,7 +150,7 @@ impl Planner {
         let decided = self
             .end_trial(look)
             .or_else(|| self.merge(look))
-            .or_else(|| self.split(look, traffic_before));
+            .or_else(|| self.split(look));
         if decided.is_some() {
             self.rest = LOOKS_BETWEEN_MOVES;
             self.roomy = 0;
@@ -159,7 +169,6 @@ impl Planner {
             looks,
         } = self.trial.take()?;
         if traffic / f64::from(looks.max(1)) >= traffic_before * MIN_GAIN {
-            self.bar = FIRST_BAR;
             return None;
         }
         self.raise_bar(look);
@@ -183,13 +192,15 @@ impl Planner {
         let (to, _) = loads().filter(|(to, _)| *to != from).min_by(by_load)?;
         if look.idle_cores < NO_CORES {
             self.raise_bar(look);
+        } else {
+            self.bar = FIRST_BAR;
         }
         Some(Move::All { from, to })
     }
 
     /// Takes one more worker, or a better use of those there are.
-    fn split(&mut self, look: &Look<'_>, traffic_before: f64) -> Option<Move> {
-        if look.at < self.barred_until || look.idle_cores < SPARE_CORES {
+    fn split(&mut self, look: &Look<'_>) -> Option<Move> {
+        if look.at < self.barred_until {
             return None;
         }
         let (loads, hot) = (look.loads, &self.hot);
@@ -203,7 +214,7 @@ impl Planner {
         self.trial = Some(Trial {
             from,
             to,
-            traffic_before,
+            traffic_before: self.traffic.iter().copied().fold(0.0, f64::max),
             traffic: 0.0,
             looks: 0,
         });
@@ -212,7 +223,7 @@ impl Planner {
 }
 
 /// Whether one worker less would do: because there is little to do, or because the machine has no
-/// core left and the workers do not even get one less than there are of them.
+/// core left and the workers get hardly more than one worker less would.
 fn has_one_too_many(look: &Look<'_>) -> bool {
     let others = look.loads.iter().skip(1).filter(|load| load.clients > 0);
     let (mut fewer, mut busy) = (0.0, look.loads.first().map_or(0.0, |load| load.busy));
@@ -220,7 +231,7 @@ fn has_one_too_many(look: &Look<'_>) -> bool {
         fewer += 1.0;
         busy += load.busy;
     }
-    let crowded = look.idle_cores < NO_CORES && busy < fewer;
+    let crowded = look.idle_cores < NO_CORES && busy < CROWDED * fewer;
     fewer > 0.0 && (busy < COMFORTABLE * fewer || crowded)
 }
 

@@ -75,7 +75,7 @@ fn a_peak_is_no_reason() {
     let mut scene = Scene::new(2);
     for _ in 0..50 {
         scene.busy(&[1.0, 0.0]);
-        assert_eq!(scene.look(), None);
+        assert_eq!(scene.run(2), []);
         scene.busy(&[0.5, 0.0]);
         assert_eq!(scene.look(), None);
     }
@@ -85,7 +85,7 @@ fn a_peak_is_no_reason() {
 fn a_worker_that_is_busy_all_the_time_gives_half_away() {
     let mut scene = Scene::new(2);
     scene.busy(&[0.99, 0.0]);
-    assert_eq!(scene.run(2), [SPREAD]);
+    assert_eq!(scene.run(3), [SPREAD]);
     scene.busy(&[0.8, 0.8]);
     scene.traffic = 1600.0;
     assert_eq!(scene.run(100), []);
@@ -118,7 +118,7 @@ fn what_brings_nothing_is_taken_back_and_tried_ever_less() {
         scene.traffic = if spread { 1020.0 } else { 1000.0 };
         match scene.look() {
             Some(SPREAD) => spreads.push(second),
-            Some(GATHER) => assert!(second - spreads[spreads.len() - 1] <= 5),
+            Some(GATHER) => assert!(second - spreads[spreads.len() - 1] <= 7),
             None => {}
             other => panic!("{other:?}"),
         }
@@ -133,13 +133,13 @@ fn what_brings_nothing_is_taken_back_and_tried_ever_less() {
 fn more_workers_are_added_one_by_one() {
     let mut scene = Scene::new(4);
     scene.busy(&[1.0, 0.0, 0.0, 0.0]);
-    assert_eq!(scene.run(2), [SPREAD]);
+    assert_eq!(scene.run(3), [SPREAD]);
     scene.busy(&[1.0, 0.95, 0.0, 0.0]);
     scene.traffic = 1900.0;
-    assert_eq!(scene.run(6), [Move::Half { from: 0, to: 2 }]);
+    assert_eq!(scene.run(8), [Move::Half { from: 0, to: 2 }]);
     scene.busy(&[0.9, 1.0, 0.6, 0.0]);
     scene.traffic = 2500.0;
-    assert_eq!(scene.run(6), [Move::Half { from: 1, to: 3 }]);
+    assert_eq!(scene.run(8), [Move::Half { from: 1, to: 3 }]);
     scene.busy(&[0.9, 1.0, 0.6, 0.7]);
     scene.traffic = 3500.0;
     // Nobody has time.
@@ -153,11 +153,11 @@ fn all_come_back_when_there_is_less_to_do() {
         load.clients = clients;
     }
     scene.busy(&[0.4, 0.3, 0.2, 0.1]);
-    assert_eq!(scene.run(2), [Move::All { from: 3, to: 2 }]);
+    assert_eq!(scene.run(3), [Move::All { from: 3, to: 2 }]);
     scene.busy(&[0.4, 0.3, 0.3, 0.0]);
-    assert_eq!(scene.run(5), [Move::All { from: 1, to: 2 }]);
+    assert_eq!(scene.run(7), [Move::All { from: 1, to: 2 }]);
     scene.busy(&[0.3, 0.0, 0.2, 0.0]);
-    assert_eq!(scene.run(5), [Move::All { from: 2, to: 0 }]);
+    assert_eq!(scene.run(7), [Move::All { from: 2, to: 0 }]);
     scene.busy(&[0.5, 0.0, 0.0, 0.0]);
     assert_eq!(scene.run(100), []);
 }
@@ -167,18 +167,18 @@ fn all_come_back_when_there_is_less_to_do() {
 fn on_a_machine_that_has_become_full_workers_do_not_compete() {
     let mut scene = Scene::new(2);
     scene.busy(&[1.0, 0.0]);
-    assert_eq!(scene.run(2), [SPREAD]);
+    assert_eq!(scene.run(3), [SPREAD]);
     scene.busy(&[0.8, 0.8]);
     scene.traffic = 1800.0;
     scene.idle_cores = 0.0;
     assert_eq!(scene.run(20), []);
     scene.busy(&[0.5, 0.4]);
-    assert_eq!(scene.run(2), [GATHER]);
+    assert_eq!(scene.run(3), [GATHER]);
     // It does not start again at once.
     scene.busy(&[1.0, 0.0]);
     scene.idle_cores = 2.0;
-    assert_eq!(scene.run(4), []);
-    assert_eq!(scene.run(2), [SPREAD]);
+    assert_eq!(scene.run(6), []);
+    assert_eq!(scene.run(3), [SPREAD]);
 }
 
 #[test]
@@ -187,12 +187,12 @@ fn nothing_flaps() {
     let mut last = 0;
     for second in 0..10_000_u64 {
         // As erratic as can be.
-        let wave = |k: u64| ((second / 3 * k) % 11) as f64 / 10.0;
+        let wave = |k: u64| ((second / 4 * k) % 11) as f64 / 10.0;
         scene.busy(&[wave(3), wave(5), wave(7)]);
         scene.traffic = 1000.0 * (1.0 + wave(9));
         scene.idle_cores = 3.0 * wave(2);
         if scene.look().is_some() {
-            assert!(last == 0 || second - last > 4, "{last} {second}");
+            assert!(last == 0 || second - last > 6, "{last} {second}");
             last = second;
         }
     }
