@@ -4,8 +4,8 @@ use std::mem;
 use std::sync::Arc;
 
 use super::peer::{Inbox, Peer, Reason};
+use super::refresh::{refresh_access, revoke_denied};
 use super::router::{Held, Routed, Router};
-use super::session::{refresh_access, revoke_denied};
 use super::topics::{FilterError, FilterSet, check_count};
 use crate::QoS;
 use crate::borrow::Cow;

@@ -85,8 +85,11 @@ impl BrokerOptions {
         self
     }
 
-    /// Runtimes to which connections are dealt out in turn. Without any they stay on the runtime
-    /// that the listener was started on.
+    /// Runtimes that may be used for connections, the preferred one first; each with a thread of its
+    /// own, as a current-thread runtime has. Connections are kept together on the first one, where
+    /// they share its wake-ups, until that is busy all the time while the machine has a core to
+    /// spare. Then some of them move on to the next, and come back when there is less to do. Without
+    /// any, connections stay on the runtime that the listener was started on.
     pub fn workers(mut self, workers: Vec<tokio::runtime::Handle>) -> Self {
         self.workers = workers;
         self

@@ -1,7 +1,6 @@
 //! From an accepted connection to a registered client (protocol, section 2).
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,14 +9,14 @@ use tokio::io::AsyncReadExt;
 
 use super::access::LiveAccess;
 use super::hub::Hub;
-use super::listener::Listener;
+use super::listener::{Listener, Newcomer};
 use super::peer::{Inbox, Kind, Origin, Peer};
 use crate::limits::{LINGER, MAX_NAME_BYTES};
 use crate::protocol::handshake::{GREETING_BYTES, greeting};
 use crate::protocol::names::{NameError, check_name};
 use crate::protocol::{ERR_ACCESS, ERR_DATA, ERR_NOT_SUPPORTED, RESPONSE_OK};
 use crate::transport::outbox::{Bounds, Outbox};
-use crate::transport::socket::{ReadHalf, Socket, WriteHalf};
+use crate::transport::socket::{ReadHalf, WriteHalf};
 
 /// How much a refused peer may still send before it is cut off, in bytes. Closing a TCP socket with
 /// unread input would take the answer away from the peer.
@@ -42,10 +41,14 @@ impl From<io::Error> for Refusal {
 pub(super) async fn perform(
     hub: &Hub,
     listener: &Listener,
-    socket: Socket,
-    origin: Origin,
-    address: Option<IpAddr>,
+    newcomer: Newcomer,
 ) -> Option<(Arc<Peer>, ReadHalf)> {
+    let Newcomer {
+        socket,
+        origin,
+        address,
+        place,
+    } = newcomer;
     let from = describe(&origin);
     let (mut input, output) = match socket.split() {
         Ok(halves) => halves,
@@ -95,6 +98,7 @@ pub(super) async fn perform(
         inbox,
         access,
     ));
+    peer.placement.start(place);
     let Inbox::Socket { outbox, .. } = &peer.inbox else {
         return None;
     };

@@ -10,7 +10,6 @@ use std::sync::atomic::{
 use std::time::Instant;
 
 use parking_lot::RwLock;
-use tokio::runtime::Handle;
 
 #[cfg(feature = "rpc")]
 use super::announce::{BrokerEvent, SlowConsumer};
@@ -18,14 +17,15 @@ use super::config::BrokerOptions;
 use super::peer::{Inbox, Peer, Reason};
 use super::registry::Registry;
 use super::topics::{FilterSet, Topics};
+use super::workers::Crew;
 use super::{BROKER_NAME, BROKER_WARN_TOPIC};
 use crate::common::BrokerStats;
 use crate::{Error, ErrorKind};
 
 /// See the top of this file.
 pub(super) struct Hub {
-    pub(super) options: BrokerOptions,
     pub(super) topics: Topics,
+    pub(super) crew: Crew,
     registry: RwLock<Registry>,
     /// Grows with every registration.
     registrations: AtomicU64,
@@ -33,7 +33,6 @@ pub(super) struct Hub {
     retired: RetiredTotals,
     started: Instant,
     next_id: AtomicU64,
-    next_worker: AtomicUsize,
     /// Frames that wait for a client of this process.
     internal_queue_size: AtomicUsize,
 }
@@ -55,22 +54,14 @@ impl Hub {
             retired: RetiredTotals::default(),
             started: Instant::now(),
             next_id: AtomicU64::new(0),
-            next_worker: AtomicUsize::new(0),
+            crew: Crew::new(options.workers),
             internal_queue_size: AtomicUsize::new(options.queue_size),
-            options,
         }
     }
 
     /// A number that no other client of this broker had or will have.
     pub(super) fn new_peer_id(&self) -> u64 {
         self.next_id.fetch_add(1, Relaxed)
-    }
-
-    /// The runtime for the next connection; `None` for the present one.
-    pub(super) fn next_worker(&self) -> Option<&Handle> {
-        let workers = &self.options.workers;
-        let turn = self.next_worker.fetch_add(1, Relaxed);
-        workers.get(turn % workers.len().max(1))
     }
 
     pub(super) fn queue_size(&self) -> usize {
@@ -201,6 +192,14 @@ impl Hub {
         let all = registry.iter();
         all.map(|(peer, secondaries)| (peer.clone(), secondaries))
             .collect()
+    }
+
+    /// Those that are connected by a socket.
+    pub(super) fn socket_peers(&self) -> Vec<Arc<Peer>> {
+        let registry = self.registry.read();
+        let peers = registry.iter().map(|(peer, _)| peer);
+        let on_sockets = peers.filter(|peer| matches!(peer.inbox, Inbox::Socket { .. }));
+        on_sockets.cloned().collect()
     }
 
     /// Disconnects a client by name.

@@ -11,10 +11,13 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use super::config::ServerConfig;
 use super::hub::Hub;
 use super::peer::{Inbox, Kind, Origin, Peer, Reason};
+use super::router::Router;
+use super::session::Session;
 use super::ticker::Ticker;
-use super::{handshake, session};
+use super::{handshake, refresh, workers};
 use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN, MAX_HANDSHAKES};
 use crate::protocol::delivery::PING;
+use crate::transport::intake::Intake;
 use crate::transport::socket::Socket;
 
 /// What ties connections to their broker, and the broker to its connections.
@@ -118,7 +121,16 @@ pub(super) async fn run(hub: Arc<Hub>, listener: Arc<Listener>, acceptor: Accept
     }
 }
 
-/// Starts the session of a connection on the runtime whose turn it is.
+/// A connection that has not said its name yet.
+pub(super) struct Newcomer {
+    pub(super) socket: Socket,
+    pub(super) origin: Origin,
+    pub(super) address: Option<IpAddr>,
+    /// The number of its worker.
+    pub(super) place: usize,
+}
+
+/// Starts the session of a connection on the runtime for new ones.
 fn start(
     hub: &Arc<Hub>,
     listener: &Arc<Listener>,
@@ -130,33 +142,31 @@ fn start(
         Accepted::Unix(stream) => Socket::unix(stream)?,
         Accepted::Tcp(stream) => Socket::tcp(stream)?,
     };
-    let connection = connection(
-        hub.clone(),
-        listener.clone(),
+    let (place, worker) = hub.crew.entrance();
+    let newcomer = Newcomer {
         socket,
         origin,
         address,
-        permit,
-    );
-    match hub.next_worker() {
+        place,
+    };
+    let connection = connection(hub.clone(), listener.clone(), newcomer, permit);
+    match worker {
         None => tokio::spawn(connection),
         Some(worker) => worker.spawn(connection),
     };
     Ok(())
 }
 
-/// The whole life of one connection.
+/// The life of one connection, until its session moves to another worker.
 async fn connection(
     hub: Arc<Hub>,
     listener: Arc<Listener>,
-    socket: Socket,
-    origin: Origin,
-    address: Option<IpAddr>,
+    newcomer: Newcomer,
     permit: OwnedSemaphorePermit,
 ) {
     let mut tether = listener.tether.clone();
     // Boxed: the space it needs is given back before the session starts.
-    let handshake = Box::pin(handshake::perform(&hub, &listener, socket, origin, address));
+    let handshake = Box::pin(handshake::perform(&hub, &listener, newcomer));
     let shaken = tokio::select! {
         shaken = handshake => shaken,
         () = tether.stopped() => None,
@@ -167,12 +177,29 @@ async fn connection(
         // The broker may have told its clients to end before it knew this one.
         peer.tell_to_end(Reason::Shutdown);
     }
-    if listener.clients.fetch_add(1, Ordering::Relaxed) == 0 {
-        listener.arrived.notify_one();
-    }
     let config = &listener.config;
-    session::serve(hub, peer, input, config.timeout, config.max_frame).await;
-    listener.clients.fetch_sub(1, Ordering::Relaxed);
+    let router = Router::new(hub, peer, config.timeout);
+    let intake = Intake::new(input, config.timeout);
+    let session = Session::new(router, intake, config.max_frame, config.timeout);
+    workers::lead(Box::new(session), Counted::new(listener)).await;
+}
+
+/// One of the connected clients of a listener, until it is dropped.
+pub(super) struct Counted(Arc<Listener>);
+
+impl Counted {
+    fn new(listener: Arc<Listener>) -> Self {
+        if listener.clients.fetch_add(1, Ordering::Relaxed) == 0 {
+            listener.arrived.notify_one();
+        }
+        Self(listener)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 fn origin(accepted: &Accepted, port: Arc<str>) -> (Origin, Option<IpAddr>) {
@@ -201,7 +228,8 @@ fn origin(accepted: &Accepted, port: Arc<str>) -> (Origin, Option<IpAddr>) {
 }
 
 /// Twice per timeout: pings the clients of this listener that got nothing since the last time, and
-/// looks at their rights. One wake-up serves all of them; without clients there is none.
+/// looks at their rights. One wake-up serves all of them; without clients there is none. It is also
+/// what makes the workers look at their loads; while these ask for it, they look more often.
 pub(super) async fn keep_alive(
     hub: Arc<Hub>,
     listener: Arc<Listener>,
@@ -213,15 +241,34 @@ pub(super) async fn keep_alive(
             listener.arrived.notified().await;
             ticker.start()?;
         }
-        ticker.tick().await?;
+        if !wait_and_balance(&hub, &ticker).await? {
+            continue;
+        }
         let peers = hub.peers().into_iter().map(|(peer, _)| peer);
         let peers: Vec<_> = peers.filter(|peer| is_of(peer, &listener)).collect();
-        session::refresh_all(&hub, &peers);
+        refresh::refresh_all(&hub, &peers);
         for peer in peers {
             if let Inbox::Socket { outbox, .. } = &peer.inbox {
                 outbox.ping_if_idle(&PING);
             }
         }
+    }
+}
+
+/// Makes the workers look at their loads, then waits for a tick, or until they should look again.
+/// False if it was not the tick that came.
+async fn wait_and_balance(hub: &Hub, ticker: &Ticker) -> io::Result<bool> {
+    let soon = hub.crew.balance(|| hub.socket_peers());
+    let again = async {
+        match soon {
+            Some(soon) => tokio::time::sleep(soon).await,
+            None => hub.crew.alerted().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        ticked = ticker.tick() => ticked.map(|()| true),
+        () = again => Ok(false),
     }
 }
 

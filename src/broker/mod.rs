@@ -44,12 +44,14 @@ mod internal;
 mod listener;
 mod parcel;
 mod peer;
+mod refresh;
 mod registry;
 mod router;
 mod session;
 mod socket_path;
 mod ticker;
 mod topics;
+mod workers;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -188,7 +190,7 @@ impl Broker {
     /// Without this call both happens as well, within half a timeout of the listener.
     pub fn refresh_access(&self) {
         let peers = self.hub.peers().into_iter().map(|(peer, _)| peer);
-        session::refresh_all(&self.hub, &peers.collect::<Vec<_>>());
+        refresh::refresh_all(&self.hub, &peers.collect::<Vec<_>>());
     }
 
     /// Announces an event to the subscribers of its topic; nothing happens without a core client.

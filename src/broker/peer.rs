@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::access::LiveAccess;
 use super::config::Overflow;
 use super::parcel::Parcel;
+use super::workers::Placement;
 use crate::Frame;
 use crate::limits::SLOW_WARNING_INTERVAL;
 use crate::protocol::names::{is_secondary, primary_name};
@@ -126,6 +127,7 @@ pub(super) struct Peer {
     pub(super) origin: Origin,
     pub(super) inbox: Inbox,
     pub(super) access: Option<LiveAccess>,
+    pub(super) placement: Placement,
     pub(super) own_filters: Mutex<OwnFilters>,
     /// When it registered, in nanoseconds since the UNIX epoch.
     pub(super) connected_ns: u64,
@@ -160,6 +162,7 @@ impl Peer {
             origin,
             inbox,
             access,
+            placement: Placement::default(),
             own_filters: Mutex::default(),
             connected_ns: crate::common::now_ns(),
             received_frames: AtomicU64::new(0),
@@ -191,6 +194,13 @@ impl Peer {
     /// Tells the session to end. The first reason counts.
     pub(super) fn tell_to_end(&self, reason: Reason) {
         self.reason.lock().get_or_insert(reason);
+        self.told.notify_one();
+    }
+
+    /// Tells the session to go on on another worker, as soon as it can.
+    pub(super) fn tell_to_move(&self, worker: usize) {
+        self.placement.want(worker);
+        // Whatever its task waits for, it looks.
         self.told.notify_one();
     }
 

@@ -1,4 +1,5 @@
-//! One connection, from its registration to its end: reads frames, has them routed, acknowledges.
+//! One connection, from its registration to its end, or until another thread goes on with it: reads
+//! frames, has them routed, acknowledges.
 //!
 //! Three things go on side by side in one task: reading, writing what the socket did not take at
 //! once, and listening for a reason to end. None of them holds up the others, so a client that
@@ -7,22 +8,24 @@
 //! What is needed only now and then is boxed: a device may have a thousand connections, and what a
 //! session may ever wait for would otherwise be part of each of them.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use super::access::{LiveAccess, Refreshed};
 use super::batch::{Batch, Obstacle};
 use super::config::Overflow;
-use super::hub::Hub;
 use super::peer::{Inbox, Peer, Reason};
 use super::router::Router;
-use crate::limits::LINGER;
+use crate::limits::{LINGER, READ_BUFFER_BYTES};
 use crate::protocol::{DecodeError, delivery};
-use crate::transport::intake::Intake;
+use crate::transport::intake::{Input, Intake};
 use crate::transport::outbox::Outbox;
-use crate::transport::socket::ReadHalf;
+
+/// A client with so many reads that have filled the buffer floods the broker.
+const FULL_READS: u8 = 32;
 
 /// Why a session is over.
 #[derive(Debug)]
@@ -37,56 +40,15 @@ enum Ending {
     Told(Reason),
 }
 
-struct Session {
-    router: Router,
-    peer: Arc<Peer>,
-    intake: Intake,
-    max_frame: usize,
-}
-
-/// Serves a registered client until its end.
-pub(super) async fn serve(
-    hub: Arc<Hub>,
-    peer: Arc<Peer>,
-    input: ReadHalf,
-    timeout: Duration,
-    max_frame: usize,
-) {
-    let Inbox::Socket {
-        outbox, overflow, ..
-    } = &peer.inbox
-    else {
-        return;
-    };
-    // A receiver that may lose frames may also take its time.
-    let stall_limit = (*overflow != Overflow::Drop).then_some(timeout);
-    let mut session = Session {
-        router: Router::new(hub.clone(), peer.clone(), timeout),
-        peer: peer.clone(),
-        intake: Intake::new(input, timeout),
-        max_frame,
-    };
-    let ending = tokio::select! {
-        biased;
-        reason = peer.told_to_end() => Ending::Told(reason),
-        () = stalled(outbox, stall_limit) => {
-            hub.expel_slow(&peer);
-            Ending::Told(Reason::SlowConsumer)
-        },
-        ending = session.receive(outbox) => ending,
-    };
-    log_ending(&peer, &ending);
-    // From here on nothing more is queued for it, and its name is free.
-    // When everybody goes, nobody needs to be told of each.
-    let announced = !matches!(ending, Ending::Told(Reason::Shutdown));
-    hub.unregister(&peer, announced);
-    if !matches!(ending, Ending::Io(_) | Ending::Told(Reason::SlowConsumer)) {
-        let limit = timeout.min(LINGER);
-        // What the client does not take by then, it does not want.
-        let last_words = outbox.finish(Some(limit));
-        let _ = Box::pin(tokio::time::timeout(limit, last_words)).await;
-    }
-    outbox.close();
+/// A registered client that is being served.
+pub(super) struct Session {
+    pub(super) router: Router,
+    pub(super) peer: Arc<Peer>,
+    pub(super) intake: Intake,
+    pub(super) max_frame: usize,
+    pub(super) timeout: Duration,
+    /// By how many more reads have filled the buffer than not.
+    full_reads: u8,
 }
 
 /// Writes what the socket does not take at once. Ends when it takes nothing for too long, but not
@@ -103,19 +65,87 @@ async fn stalled(outbox: &Outbox, limit: Option<Duration>) {
 }
 
 impl Session {
-    /// Reads until the connection is over.
-    async fn receive(&mut self, outbox: &Outbox) -> Ending {
+    pub(super) fn new(router: Router, intake: Intake, max_frame: usize, timeout: Duration) -> Self {
+        Self {
+            peer: router.source.clone(),
+            router,
+            intake,
+            max_frame,
+            timeout,
+            full_reads: 0,
+        }
+    }
+
+    /// Serves the client until its end, or until it is to go to another worker: then comes back.
+    pub(super) async fn serve(mut self: Box<Self>) -> Option<Box<Self>> {
+        let (hub, peer) = (self.router.hub.clone(), self.peer.clone());
+        let Inbox::Socket {
+            outbox, overflow, ..
+        } = &peer.inbox
+        else {
+            return None;
+        };
+        // A receiver that may lose frames may also take its time.
+        let stall_limit = (*overflow != Overflow::Drop).then_some(self.timeout);
+        let ending = tokio::select! {
+            biased;
+            reason = peer.told_to_end() => Some(Ending::Told(reason)),
+            () = stalled(outbox, stall_limit) => {
+                hub.expel_slow(&peer);
+                Some(Ending::Told(Reason::SlowConsumer))
+            },
+            ending = self.receive(outbox) => ending,
+        };
+        let Some(ending) = ending else {
+            return Some(self);
+        };
+        log_ending(&peer, &ending);
+        // From here on nothing more is queued for it, and its name is free.
+        // When everybody goes, nobody needs to be told of each.
+        let announced = !matches!(ending, Ending::Told(Reason::Shutdown));
+        hub.unregister(&peer, announced);
+        if !matches!(ending, Ending::Io(_) | Ending::Told(Reason::SlowConsumer)) {
+            let limit = self.timeout.min(LINGER);
+            // What the client does not take by then, it does not want.
+            let last_words = outbox.finish(Some(limit));
+            let _ = Box::pin(tokio::time::timeout(limit, last_words)).await;
+        }
+        outbox.close();
+        None
+    }
+
+    /// Reads until the connection is over, or, without an ending, until it is to go on elsewhere.
+    async fn receive(&mut self, outbox: &Outbox) -> Option<Ending> {
         loop {
             let mut batch = Batch::new(&mut self.router, &self.peer, self.max_frame);
-            let read = self.intake.read(|input| batch.process(input)).await;
+            let full_reads = &mut self.full_reads;
+            let read = {
+                let mut read = pin!(self.intake.read(|input| {
+                    *full_reads = match fills_the_buffer(&input) {
+                        true => full_reads.saturating_add(1),
+                        false => full_reads.saturating_sub(1),
+                    };
+                    batch.process(input)
+                }));
+                // Nothing is lost if a read is given up.
+                poll_fn(|cx| match self.peer.placement.is_elsewhere() {
+                    true => Poll::Ready(None),
+                    false => read.as_mut().poll(cx).map(Some),
+                })
+                .await?
+            };
             let obstacle = batch.obstacle;
+            if self.full_reads >= FULL_READS {
+                self.full_reads = 0;
+                self.router.hub.crew.alert();
+            }
             match read {
                 Ok(true) => {}
-                Ok(false) => return Ending::EndOfStream,
-                Err(e) => return Ending::Io(e),
+                Ok(false) => return Some(Ending::EndOfStream),
+                Err(e) => return Some(Ending::Io(e)),
             }
             if !self.peer.is_alive() {
-                return Ending::Told(self.peer.told_to_end().await);
+                return Some(Ending::Told(self.peer.told_to_end().await));
             }
             match obstacle {
                 None => {}
@@ -128,7 +158,7 @@ impl Session {
                 }
                 Some(Obstacle::OwnAcks) => Box::pin(wait_for_ack_room(outbox)).await,
                 Some(Obstacle::Turn) => tokio::task::yield_now().await,
-                Some(Obstacle::Malformed(e)) => return Ending::Malformed(e),
+                Some(Obstacle::Malformed(e)) => return Some(Ending::Malformed(e)),
             }
         }
     }
@@ -146,40 +176,11 @@ async fn wait_for_ack_room(outbox: &Outbox) {
     }
 }
 
-/// Makes the rights of many clients those that the access map has now. Nobody is told of those who
-/// have to go before everybody has only the subscriptions that are still allowed.
-pub(super) fn refresh_all(hub: &Hub, peers: &[Arc<Peer>]) {
-    let revoked: Vec<_> = peers
-        .iter()
-        .filter(|peer| !refresh_access(hub, peer))
-        .collect();
-    for peer in revoked {
-        hub.expel(peer, Reason::Access);
+fn fills_the_buffer(input: &Input<'_>) -> bool {
+    match input {
+        Input::Frames(bytes) => bytes.len() >= READ_BUFFER_BYTES,
+        Input::Large { .. } => true,
     }
-}
-
-/// Makes the client's rights those that the access map has now. False if it is not admitted any
-/// more.
-pub(super) fn refresh_access(hub: &Hub, peer: &Arc<Peer>) -> bool {
-    let Some(access) = &peer.access else {
-        return true;
-    };
-    match access.refresh() {
-        Refreshed::Unchanged => true,
-        Refreshed::Changed => {
-            revoke_denied(hub, peer, access);
-            true
-        }
-        Refreshed::Revoked => false,
-    }
-}
-
-/// Ends the subscriptions that the client may not have any more.
-pub(super) fn revoke_denied(hub: &Hub, peer: &Arc<Peer>, access: &LiveAccess) {
-    let rights = access.current();
-    hub.topics.revoke(peer, |filter| {
-        filter == super::BROKER_WARN_TOPIC || rights.may_subscribe_to(filter)
-    });
 }
 
 fn log_ending(peer: &Peer, ending: &Ending) {

@@ -106,9 +106,9 @@ impl ReadHalf {
     /// # Errors
     ///
     /// As [`Socket::split`].
-    pub(crate) fn move_here(self) -> io::Result<Self> {
-        let watched = watch(self.watched.into_inner(), Interest::READABLE)?;
-        Ok(Self { watched })
+    pub(crate) fn move_here(&mut self) -> io::Result<()> {
+        self.watched = watch(self.watched.get_ref().clone(), Interest::READABLE)?;
+        Ok(())
     }
 }
 

@@ -11,7 +11,8 @@ use elbus::limits;
 
 use crate::values::{self, ByteSize};
 
-/// Most worker threads unless configured: more do not help where elbus runs.
+/// Most worker threads unless configured: more do not help where elbus runs. Those that are not
+/// needed sleep.
 const DEFAULT_WORKERS_MAX: usize = 4;
 
 /// What the original used for each connection.
@@ -179,8 +180,13 @@ pub struct Process {
     #[arg(short = 'P', long, value_name = "PATH")]
     pub pid_file: Option<PathBuf>,
 
-    /// Worker threads [default: number of cores, at most 4]
-    #[arg(short, long, value_name = "THREADS", value_parser = values::positive)]
+    /// Threads that may serve clients; one serves all of them until it has
+    /// more to do than it can, and the machine a core to spare
+    /// [default: number of cores, at most 4]
+    #[arg(
+        verbatim_doc_comment,
+        short, long, value_name = "THREADS", value_parser = values::positive
+    )]
     workers: Option<usize>,
 }
 

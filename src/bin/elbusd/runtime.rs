@@ -1,6 +1,6 @@
-//! The worker threads. Each has a single-threaded runtime of its own, among which the broker deals
-//! out the connections: a frame is read, routed and written on one thread, without a switch of
-//! tasks. The main thread is the first worker, so one worker is one thread.
+//! The worker threads. Each has a single-threaded runtime of its own: a frame is read, routed and
+//! written on one thread, without a switch of tasks. The main thread is the first worker, so one
+//! worker is one thread; the broker keeps connections there, and uses the others when that pays.
 
 use std::future::Future;
 use std::io;

@@ -92,8 +92,18 @@ impl Intake {
         }
     }
 
+    /// Goes on in the present runtime.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, when the runtime is to watch one descriptor more.
+    pub(crate) fn move_here(&mut self) -> io::Result<()> {
+        self.patience.leave_runtime();
+        self.socket.move_here()
+    }
+
     /// Waits for bytes and gives them to `handle`, together with what it left the last time.
-    /// Returns false at the end of the stream.
+    /// Returns false at the end of the stream. Nothing is lost if the future is dropped.
     ///
     /// # Errors
     ///

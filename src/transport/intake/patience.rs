@@ -33,6 +33,11 @@ impl Patience {
         }
     }
 
+    /// Lets go of the timer, which belongs to a runtime.
+    pub(super) fn leave_runtime(&mut self) {
+        self.timer = None;
+    }
+
     pub(super) fn restart(&mut self) {
         self.since = None;
     }

@@ -132,7 +132,7 @@ impl Outbox {
     /// `TimedOut` if the socket takes nothing for `stall_limit`, else the error of the socket.
     pub(crate) async fn drain(&self, stall_limit: Option<Duration>) -> io::Result<()> {
         loop {
-            self.handover.notified().await;
+            // Looked at before the wait: another call may have been given up with work to do.
             let writer = {
                 let state = self.state.lock();
                 if state.is_closed() {
@@ -152,7 +152,7 @@ impl Outbox {
                     }
                     self.flush();
                 }
-                Writer::Nobody | Writer::Source => {}
+                Writer::Nobody | Writer::Source => self.handover.notified().await,
             }
         }
     }
