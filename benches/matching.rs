@@ -1,5 +1,5 @@
-//! Who is meant by a topic or a mask, with few and with many filters stored: the lookup itself, as the
-//! broker makes it when it has no list of receivers at hand.
+//! Who is meant by a topic or a mask, with few and with many filters stored: the lookup itself, as
+//! the broker makes it when it has no list of receivers at hand.
 
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, measurement::WallTime};
 use matching::{FilterTrie, NameTrie};

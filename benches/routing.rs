@@ -1,7 +1,7 @@
 //! Frames through the broker, from socket to socket.
 //!
-//! Broker and clients share one thread, so a figure is the processor time of both for one frame, and
-//! does not depend on how threads are scheduled. Frames travel in batches: what a batch costs the
+//! Broker and clients share one thread, so a figure is the processor time of both for one frame,
+//! and does not depend on how threads are scheduled. Frames travel in batches: what a batch costs the
 //! kernel is divided by their number, so what remains is mostly the broker.
 
 use criterion::{Criterion, Throughput};

@@ -89,8 +89,8 @@ pub const RUN_BYTES: usize = 64 * 1024;
 /// to as many subscribers takes no fresh memory.
 pub const MAX_SPARE_SEGMENTS: usize = 64;
 
-/// What the empty segments of each smaller size may take that one thread keeps, in bytes: enough for
-/// a frame to each of 512 receivers.
+/// What the empty segments of each smaller size may take that one thread keeps, in bytes: enough
+/// for a frame to each of 512 receivers.
 pub const MAX_SPARE_SMALL_SEGMENT_BYTES: usize = 128 * 1024;
 
 /// What must arrive of an unfinished frame within one timeout, in bytes, unless the frame ends

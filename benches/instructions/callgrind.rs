@@ -9,9 +9,9 @@ pub type Profile = HashMap<String, u64>;
 
 /// Reads a profile.
 ///
-/// A function is named in full where it first occurs, `fn=(4) name`, and by its number from then on.
-/// A line that starts with a position and has a number of instructions belongs to the function named
-/// last, unless it follows a line `calls=`: then it is what the called function took.
+/// A function is named in full where it first occurs, `fn=(4) name`, and by its number from then
+/// on. A line that starts with a position and has a number of instructions belongs to the function
+/// named last, unless it follows a line `calls=`: then it is what the called function took.
 pub fn read(path: &Path) -> std::io::Result<Profile> {
     let text = std::fs::read(path)?;
     let mut names: HashMap<String, String> = HashMap::new();

@@ -24,8 +24,8 @@ pub fn over(file: &Path, program: &str) -> Command {
     command
 }
 
-/// Reads the table, which is written a little after the program has ended. Its last line is the sum;
-/// the columns are share, seconds, microseconds per call, calls, errors if there are any, name.
+/// Reads the table, which is written a little after the program has ended. Its last line is the
+/// sum; the columns are share, seconds, microseconds per call, calls, errors if there are any, name.
 pub fn read(file: &Path) -> Anything<Calls> {
     let deadline = Instant::now() + Duration::from_secs(10);
     let text = loop {

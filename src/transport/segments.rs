@@ -1,5 +1,5 @@
-//! Encoded frames on their way to a socket: small ones side by side in segments of a few sizes, large
-//! payloads as references to one shared allocation.
+//! Encoded frames on their way to a socket: small ones side by side in segments of a few sizes,
+//! large payloads as references to one shared allocation.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -83,8 +83,8 @@ impl Bus {
         wire
     }
 
-    /// What the broker allocates in the steady state while `round` is repeated: after as many rounds
-    /// again, in which queues and caches have found their size.
+    /// What the broker allocates in the steady state while `round` is repeated: after as many
+    /// rounds again, in which queues and caches have found their size.
     pub fn allocates(&self, rounds: usize, mut round: impl FnMut()) -> Allocated {
         let mut fence = self.client(Transport::Unix, "fence");
         // The broker has one thread: when it answers this, it is done with what came before.

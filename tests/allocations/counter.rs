@@ -74,8 +74,8 @@ fn note(bytes: usize) {
     }
 }
 
-// SAFETY: every call is passed on as it is to the system's allocator, which keeps the contract. What
-// is done besides neither unwinds nor touches the memory in question.
+// SAFETY: every call is passed on as it is to the system's allocator, which keeps the contract.
+// What is done besides neither unwinds nor touches the memory in question.
 unsafe impl GlobalAlloc for Counter {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note(layout.size());

@@ -9,8 +9,8 @@ const FRAMES: usize = 10_000;
 /// The same where each of them goes to many.
 const FRAMES_FOR_MANY: usize = 500;
 
-/// A broadcast collects its receivers, so that nobody is locked out while they get it. The list starts
-/// with room for four.
+/// A broadcast collects its receivers, so that nobody is locked out while they get it. The list
+/// starts with room for four.
 const BROADCAST: u64 = 1;
 
 /// A publication for one receiver collects those of his clients that are subscribed: into a list,

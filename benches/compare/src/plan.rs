@@ -82,6 +82,12 @@ impl Group {
         self != Self::Idle
     }
 
+    /// Whether the brokers run at the same time, and are measured in short turns: what mostly
+    /// consists of waking up depends on what else the machine does.
+    pub fn is_side_by_side(self) -> bool {
+        matches!(self, Self::Latency | Self::CommandLine(_))
+    }
+
     /// The loads of those groups that consist of loads.
     pub fn cases(self) -> Vec<Case> {
         match self {

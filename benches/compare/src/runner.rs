@@ -12,7 +12,8 @@ use anyhow::{Context, Result};
 use crate::brokers::{Broker, Contender, Programs, Transport};
 use crate::command_line;
 use crate::load::engine::{Engine, Timing};
-use crate::load::{idle, latency, stages};
+use crate::load::latency::{self, Probe, RoundTrip};
+use crate::load::{idle, stages};
 use crate::plan::{Case, Group};
 use crate::results::Sample;
 
@@ -24,6 +25,8 @@ pub const RELAY: &str = "bare relay";
 /// What the original's broker needs to survive the original's benchmark, which sends to itself
 /// without waiting: room for all of it.
 pub const QUEUE_OF_ORIGINAL: &str = "131072";
+/// How often each command line runs in a round.
+const COMMAND_LINE_TURNS: u32 = 3;
 /// Brokers finish with the last load, and notice that its clients are gone.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -47,16 +50,18 @@ impl Runner {
         let mut samples = Vec::new();
         for round in 1..=self.rounds {
             for group in groups.iter().filter(|g| round == 1 || g.is_repeated()) {
-                for contender in &self.contenders {
-                    if group.takes_part(contender.id) {
-                        eprintln!("round {round}: {}: {}", group.name(), contender.id);
-                        let _turn = self.turn()?;
-                        samples.extend(self.measure(*group, contender, round));
-                    }
-                }
-                if *group == Group::Latency {
+                let takes_part = |contender: &&Contender| group.takes_part(contender.id);
+                let contenders: Vec<_> = self.contenders.iter().filter(takes_part).collect();
+                if group.is_side_by_side() {
+                    eprintln!("round {round}: {}", group.name());
                     let _turn = self.turn()?;
-                    samples.extend(finish(self.relay(), *group, RELAY, round));
+                    samples.extend(self.side_by_side(*group, &contenders, round));
+                    continue;
+                }
+                for contender in contenders {
+                    eprintln!("round {round}: {}: {}", group.name(), contender.id);
+                    let _turn = self.turn()?;
+                    samples.extend(self.measure(*group, contender, round));
                 }
             }
         }
@@ -74,13 +79,15 @@ impl Runner {
 
     fn measure(&self, group: Group, contender: &Contender, round: u32) -> Vec<Sample> {
         match group {
-            Group::Latency => finish(self.latency(contender), group, contender.id, round),
             Group::Idle => finish(idle_memory(contender), group, contender.id, round),
-            Group::CommandLine(workers) => {
-                let rows = self.command_line(contender, workers);
-                finish(rows, group, contender.id, round)
-            }
             _ => self.loads(group, contender, round),
+        }
+    }
+
+    fn side_by_side(&self, group: Group, contenders: &[&Contender], round: u32) -> Vec<Sample> {
+        match group {
+            Group::CommandLine(workers) => self.command_lines(group, contenders, workers, round),
+            _ => self.latency(contenders, round),
         }
     }
 
@@ -151,34 +158,85 @@ impl Runner {
         Ok(())
     }
 
-    fn latency(&self, contender: &Contender) -> Result<Vec<(String, Values)>> {
-        let broker = Broker::start(contender, Transport::Unix)?;
-        latency::of_calls(&broker.address, self.timing).map(round_trip)
+    /// All brokers and the relay, at the same time: they are idle but for one call of one of them.
+    fn latency(&self, contenders: &[&Contender], round: u32) -> Vec<Sample> {
+        let names = contenders.iter().map(|contender| contender.id);
+        let names: Vec<_> = names.chain([RELAY]).collect();
+        match self.round_trips(contenders) {
+            Ok(times) => {
+                let of_each = names.into_iter().zip(times);
+                let samples = of_each.flat_map(|(name, times)| {
+                    finish(Ok(round_trip(times)), Group::Latency, name, round)
+                });
+                samples.collect()
+            }
+            Err(error) => finish(Err(error), Group::Latency, "all", round),
+        }
     }
 
-    fn relay(&self) -> Result<Vec<(String, Values)>> {
+    fn round_trips(&self, contenders: &[&Contender]) -> Result<Vec<RoundTrip>> {
+        let brokers = contenders
+            .iter()
+            .map(|contender| Broker::start(contender, Transport::Unix))
+            .collect::<Result<Vec<_>>>()?;
         let relay = Broker::start_with(Transport::Unix, |address, _| {
             let mut command = Command::new(std::env::current_exe()?);
             command.args(["relay", &address.to_text()]);
             Ok(command)
         })?;
-        latency::of_relay(&relay.address, self.timing).map(round_trip)
+        let mut probes = brokers
+            .iter()
+            .map(|broker| Probe::of_calls(&broker.address))
+            .collect::<Result<Vec<_>>>()?;
+        probes.push(Probe::of_relay(&relay.address)?);
+        latency::measure(probes, self.timing)
     }
 
-    fn command_line(&self, contender: &Contender, workers: usize) -> Result<Vec<(String, Values)>> {
+    /// One command line after the other, several times, while both brokers run.
+    fn command_lines(
+        &self,
+        group: Group,
+        contenders: &[&Contender],
+        workers: usize,
+        round: u32,
+    ) -> Vec<Sample> {
+        let mut samples = Vec::new();
+        let start = |contender| (contender, self.start_for_command_line(contender));
+        let running: Vec<_> = contenders.iter().copied().map(start).collect();
+        for _ in 0..COMMAND_LINE_TURNS {
+            for (contender, broker) in &running {
+                let rows = match broker {
+                    Ok(broker) => self.command_line(contender, broker, workers),
+                    Err(error) => Err(anyhow::anyhow!("{error:#}")),
+                };
+                samples.extend(finish(rows, group, contender.id, round));
+            }
+        }
+        samples
+    }
+
+    fn start_for_command_line(&self, contender: &Contender) -> Result<Broker> {
+        Broker::start_with(Transport::Unix, |address, directory| {
+            let mut command = contender.command(address, directory)?;
+            if contender.id == "original" {
+                command.args(["--queue-size", QUEUE_OF_ORIGINAL]);
+            }
+            Ok(command)
+        })
+    }
+
+    fn command_line(
+        &self,
+        contender: &Contender,
+        broker: &Broker,
+        workers: usize,
+    ) -> Result<Vec<(String, Values)>> {
         let is_ours = contender.id != "original";
         let directory: &Path = if is_ours {
             &self.programs.ours
         } else {
             &self.programs.peers
         };
-        let broker = Broker::start_with(Transport::Unix, |address, directory| {
-            let mut command = contender.command(address, directory)?;
-            if !is_ours {
-                command.args(["--queue-size", QUEUE_OF_ORIGINAL]);
-            }
-            Ok(command)
-        })?;
         let rates = command_line::benchmark(
             directory,
             is_ours,
@@ -219,7 +277,7 @@ fn idle_memory(contender: &Contender) -> Result<Vec<(String, Values)>> {
     Ok(rows.into_iter().map(row).collect())
 }
 
-fn round_trip(times: latency::RoundTrip) -> Vec<(String, Values)> {
+fn round_trip(times: RoundTrip) -> Vec<(String, Values)> {
     let row = |case: &str, time| {
         (
             case.to_owned(),

@@ -167,7 +167,8 @@ async fn a_frame_that_fits_when_its_time_is_up_is_delivered() {
     };
     let waiting = tokio::spawn(async move { router.wait(held).await });
     tokio::time::sleep(PATIENCE / 4).await;
-    let mut frames = vec![0; BYTES * 3 / 2];
+    // A UNIX socket is writable again when a quarter of its buffer is left.
+    let mut frames = vec![0; BYTES * 2];
     let read = far.read(&mut frames).expect("it is full");
     assert!(read > BYTES, "{read}");
     assert_eq!(waiting.await.expect("no panic"), RESPONSE_OK);

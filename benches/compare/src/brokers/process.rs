@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -37,7 +38,10 @@ impl Broker {
         transport: Transport,
         command: impl FnOnce(&Address, &Path) -> std::io::Result<Command>,
     ) -> Result<Self> {
-        let directory = std::env::temp_dir().join(format!("elbus-compare-{}", std::process::id()));
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("elbus-compare-{}-{number}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&directory)?;
         let address = match transport {
             Transport::Unix => Address::Unix(directory.join("bus.sock")),

@@ -4,14 +4,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use super::connection::{Connection, READ_BYTES};
+use super::connection::{Connection, READ_BYTES, Received};
 use super::engine::Timing;
 use super::fresh_name;
 use super::outgoing::Outgoing;
 use super::stages::PAYLOAD;
 use crate::statistics::percentile;
 use crate::wire::elbus::{self, BROKER, ECHO_METHOD};
-use crate::wire::{Address, Protocol};
+use crate::wire::{Address, Protocol, Stream};
+
+/// How long each probe measures before it is the turn of the next. What else the machine does
+/// changes slowly, compared with this, and so is the same for all.
+const SLICE: Duration = Duration::from_millis(50);
 
 /// Percentiles of the round trip, in microseconds.
 pub struct RoundTrip {
@@ -19,57 +23,80 @@ pub struct RoundTrip {
     pub p99_us: f64,
 }
 
-/// Calls of the broker's own client, until ack and reply are there.
-pub fn of_calls(address: &Address, timing: Timing) -> Result<RoundTrip> {
-    let stream = Protocol::Elbus.open(address, &fresh_name())?;
-    let mut client = Connection::new(Protocol::Elbus, stream);
-    let request = elbus::call(BROKER, ECHO_METHOD, true, PAYLOAD);
-    client.requests = Outgoing::repeat(&request);
-    measure(client, timing, |received| {
-        received.acks.min(received.replies)
-    })
+/// A client that waits for the answer to each of its requests.
+pub struct Probe {
+    client: Connection,
+    done: fn(&Received) -> u64,
+    times: Vec<Duration>,
 }
 
-/// The same bytes through a relay, which sends back what it gets. To the client the call looks like
-/// a message to itself.
-pub fn of_relay(address: &Address, timing: Timing) -> Result<RoundTrip> {
-    let mut client = Connection::new(Protocol::Elbus, address.connect()?);
-    // Laid out as what the broker sends: kind and length first.
-    let body = [b"s\0".as_slice(), &[crate::wire::FILLER; PAYLOAD + 32]].concat();
-    let length = u32::try_from(body.len())?.to_le_bytes();
-    let message = [[0x12].as_slice(), &length, &[0], &body].concat();
-    client.requests = Outgoing::repeat(&message);
-    measure(client, timing, |received| received.deliveries)
-}
+impl Probe {
+    /// Calls the broker's own client, and waits for ack and reply.
+    pub fn of_calls(address: &Address) -> Result<Self> {
+        let stream = Protocol::Elbus.open(address, &fresh_name())?;
+        let request = elbus::call(BROKER, ECHO_METHOD, true, PAYLOAD);
+        Ok(Self::new(stream, &request, |received| {
+            received.acks.min(received.replies)
+        }))
+    }
 
-fn measure(
-    mut client: Connection,
-    timing: Timing,
-    done: impl Fn(&super::connection::Received) -> u64,
-) -> Result<RoundTrip> {
-    let mut buffer = Box::new([0; READ_BYTES]);
-    let start = Instant::now();
-    let mut times = Vec::new();
-    loop {
-        let departure = Instant::now();
-        client.start(1);
-        client.flush();
-        while done(&client.received) < client.started {
-            client.receive(&mut buffer, false);
-            ensure!(!client.closed, "closed by the broker");
-        }
-        let elapsed = start.elapsed();
-        if elapsed > timing.warm_up {
-            times.push(departure.elapsed());
-        }
-        if elapsed > timing.warm_up + timing.measured {
-            break;
+    /// The same bytes through a relay, which sends back what it gets. To the client the call looks
+    /// like a message.
+    pub fn of_relay(address: &Address) -> Result<Self> {
+        let call = elbus::call(BROKER, ECHO_METHOD, true, PAYLOAD);
+        let message = elbus::delivered_message(call.len());
+        Ok(Self::new(address.connect()?, &message, |received| {
+            received.deliveries
+        }))
+    }
+
+    fn new(stream: Stream, request: &[u8], done: fn(&Received) -> u64) -> Self {
+        let mut client = Connection::new(Protocol::Elbus, stream);
+        client.requests = Outgoing::repeat(request);
+        Self {
+            client,
+            done,
+            times: Vec::new(),
         }
     }
-    times.sort_unstable();
-    let micros = |time: Duration| time.as_secs_f64() * 1e6;
-    Ok(RoundTrip {
-        p50_us: micros(percentile(&times, 50.0)),
-        p99_us: micros(percentile(&times, 99.0)),
-    })
+
+    fn run_until(&mut self, end: Instant, buffer: &mut [u8; READ_BYTES]) -> Result<()> {
+        while Instant::now() < end {
+            let departure = Instant::now();
+            self.client.start(1);
+            self.client.flush();
+            while (self.done)(&self.client.received) < self.client.started {
+                self.client.receive(buffer, false);
+                ensure!(!self.client.closed, "closed by the broker");
+            }
+            self.times.push(departure.elapsed());
+        }
+        Ok(())
+    }
+
+    fn round_trip(mut self) -> RoundTrip {
+        self.times.sort_unstable();
+        let micros = |percent| percentile(&self.times, percent).as_secs_f64() * 1e6;
+        RoundTrip {
+            p50_us: micros(50.0),
+            p99_us: micros(99.0),
+        }
+    }
+}
+
+/// Lets the probes take turns, until each has measured for the whole time.
+pub fn measure(mut probes: Vec<Probe>, timing: Timing) -> Result<Vec<RoundTrip>> {
+    let mut buffer = Box::new([0; READ_BYTES]);
+    for phase in [timing.warm_up, timing.measured] {
+        for probe in &mut probes {
+            probe.times.clear();
+        }
+        let turns = phase.div_duration_f64(SLICE).ceil() as u32;
+        for _ in 0..turns {
+            for probe in &mut probes {
+                probe.run_until(Instant::now() + SLICE, &mut buffer)?;
+            }
+        }
+    }
+    Ok(probes.into_iter().map(Probe::round_trip).collect())
 }

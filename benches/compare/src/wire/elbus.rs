@@ -96,6 +96,21 @@ pub fn reply(target: &str, result_len: usize) -> Vec<u8> {
     frame(REPLY_ID, MESSAGE, QoS::RealtimeProcessed, &body)
 }
 
+/// What a broker would deliver, of this length.
+pub fn delivered_message(total_len: usize) -> Vec<u8> {
+    let sender = b"s\0";
+    let payload = vec![FILLER; total_len - HEADER_LEN - sender.len()];
+    let length = (sender.len() + payload.len()) as u32;
+    [
+        &[MESSAGE],
+        length.to_le_bytes().as_slice(),
+        &[0],
+        sender,
+        &payload,
+    ]
+    .concat()
+}
+
 fn frame(id: [u8; 4], operation: u8, qos: QoS, body: &[&[u8]]) -> Vec<u8> {
     let body = body.concat();
     let length = u32::try_from(body.len()).expect("frames are small");
@@ -152,6 +167,14 @@ mod tests {
     fn a_message_is_laid_out_as_the_protocol_says() {
         let expected = b"\x01\0\0\0\xD2\x06\0\0\0bob\0\xEE\xEE";
         assert_eq!(message("bob", QoS::RealtimeProcessed, 2), expected);
+    }
+
+    #[test]
+    fn a_delivered_message_is_as_long_as_was_asked() {
+        let message = delivered_message(150);
+        assert_eq!(message.len(), 150);
+        let head = head(&message).unwrap();
+        assert_eq!((head.item, head.total), (Item::Delivery, 150));
     }
 
     #[test]
