@@ -44,6 +44,16 @@ enum Body {
     Shared(Arc<Vec<u8>>),
 }
 
+#[cfg(any(feature = "ipc", feature = "broker"))]
+impl Body {
+    fn owned(bytes: Vec<u8>) -> Self {
+        Self::Owned {
+            bytes,
+            payload_pos: 0,
+        }
+    }
+}
+
 /// What belongs to one frame only.
 struct Parts {
     near: [u8; NEAR_BYTES],
@@ -140,7 +150,7 @@ impl FrameData {
         Self::new(FrameKind::Nop, None, None, None, Vec::new(), 0, false)
     }
 
-    /// A frame that has arrived. A large payload that is owned or shared is not copied.
+    /// A frame that has arrived. Only a payload that is lent is copied.
     #[cfg(any(feature = "ipc", feature = "broker"))]
     #[inline]
     pub(crate) fn received(
@@ -155,15 +165,13 @@ impl FrameData {
         let sender = parts.put(sender.as_bytes());
         let topic = topic.map_or(Place::Nowhere, |topic| parts.put(topic.as_bytes()));
         let header = header.map_or(Place::Nowhere, |header| parts.put(header));
-        let body = match parts.put_near(payload.as_slice()) {
-            Some((start, end)) => Body::Near { start, end },
-            None => match payload {
-                Cow::Referenced(bytes) => Body::Shared(bytes),
-                payload => Body::Owned {
-                    bytes: payload.to_vec(),
-                    payload_pos: 0,
-                },
+        let body = match payload {
+            Cow::Borrowed(bytes) => match parts.put_near(bytes) {
+                Some((start, end)) => Body::Near { start, end },
+                None => Body::owned(bytes.to_vec()),
             },
+            Cow::Owned(bytes) => Body::owned(bytes),
+            Cow::Referenced(bytes) => Body::Shared(bytes),
         };
         Self {
             kind,

@@ -161,7 +161,8 @@ impl<'a> Parcel<'a> {
         if let Some(frame) = &self.frame {
             return frame.clone();
         }
-        if self.payload.len() >= SHARED_PAYLOAD_BYTES {
+        let is_owned = matches!(self.payload, Cow::Owned(_));
+        if is_owned || self.payload.len() >= SHARED_PAYLOAD_BYTES {
             self.share_payload();
         }
         let frame = Arc::new(FrameData::received(
