@@ -83,7 +83,7 @@ struct Measure {
     /// This runs with real-time priority, so nobody disturbs it
     #[arg(long)]
     realtime: bool,
-    /// A file that is locked during each broker's turn
+    /// A file that is locked while a group is measured
     #[arg(long)]
     lock: Option<PathBuf>,
     /// The command that the document names

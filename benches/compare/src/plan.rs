@@ -5,7 +5,7 @@ use crate::load::fan::{self, Fan};
 use crate::load::stages;
 use crate::load::subscriptions::{self, Filter};
 
-/// Measurements that a broker goes through in one turn.
+/// Measurements that belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     Stages(Transport),
@@ -80,12 +80,6 @@ impl Group {
     /// Once is enough for what does not vary.
     pub fn is_repeated(self) -> bool {
         self != Self::Idle
-    }
-
-    /// Whether the brokers run at the same time, and are measured in short turns: what mostly
-    /// consists of waking up depends on what else the machine does.
-    pub fn is_side_by_side(self) -> bool {
-        matches!(self, Self::Latency | Self::CommandLine(_))
     }
 
     /// The loads of those groups that consist of loads.

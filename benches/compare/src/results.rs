@@ -1,6 +1,6 @@
 //! Raw results: one JSON object per line, the first about the run, the others a sample each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -91,6 +91,36 @@ impl Results {
         median(wanted.filter_map(|sample| sample.values.get(value).copied()))
     }
 
+    /// The median, over the rounds, of how the broker relates to another one. Paired, because a
+    /// machine may have slow and fast minutes, which a ratio of medians would mix.
+    pub fn ratio(
+        &self,
+        group: &str,
+        case: &str,
+        broker: &str,
+        base: &str,
+        value: &str,
+    ) -> Option<f64> {
+        let of = |wanted: &str| -> Vec<(u32, f64)> {
+            let samples = self.samples.iter();
+            let samples =
+                samples.filter(|s| s.group == group && s.case == case && s.broker == wanted);
+            let with_value = samples.filter_map(|s| Some((s.round, *s.values.get(value)?)));
+            with_value.collect()
+        };
+        let (ours, theirs) = (of(broker), of(base));
+        let rounds: BTreeSet<u32> = ours.iter().map(|&(round, _)| round).collect();
+        // A round may hold several samples of the same; then their medians are compared.
+        let in_round = |samples: &[(u32, f64)], round| {
+            median(samples.iter().filter(|s| s.0 == round).map(|s| s.1))
+        };
+        let ratios = rounds.into_iter().filter_map(|round| {
+            let base = in_round(&theirs, round).filter(|&base| base > 0.0)?;
+            Some(in_round(&ours, round)? / base)
+        });
+        median(ratios)
+    }
+
     /// The cases of a group, in the order in which they were measured.
     pub fn cases(&self, group: &str) -> Vec<String> {
         self.distinct(group, |sample| &sample.case)
@@ -163,6 +193,23 @@ pub mod tests {
         assert_eq!(results.median("g", "a", "x", "cpu_us"), None);
         assert_eq!(results.cases("g"), ["a", "b"]);
         assert_eq!(results.brokers("g"), ["x", "y"]);
+    }
+
+    #[test]
+    fn ratios_are_those_of_the_same_round() {
+        let mut results = results(&[
+            ("g", "a", "x", "rate", 2.0),
+            ("g", "a", "y", "rate", 1.0),
+            ("g", "a", "x", "rate", 20.0),
+            ("g", "a", "y", "rate", 10.0),
+            ("g", "a", "x", "rate", 30.0),
+            ("g", "a", "y", "rate", 10.0),
+        ]);
+        for (index, sample) in results.samples.iter_mut().enumerate() {
+            sample.round = index as u32 / 2;
+        }
+        assert_eq!(results.ratio("g", "a", "x", "y", "rate"), Some(2.0));
+        assert_eq!(results.ratio("g", "a", "x", "z", "rate"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Measures: every group round by round, every broker in turn.
+//! Measures: every group round by round, in each the brokers in turn.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -39,7 +39,7 @@ pub struct Runner {
     pub iterations: u64,
     /// Whether all that is measured goes before all that others do; then samples are not repeated.
     pub real_time: bool,
-    /// Held while a broker has its turn, so that several runs on a machine do not meet.
+    /// Held while a group is measured, so that several runs on a machine do not meet.
     pub lock: Option<PathBuf>,
 }
 
@@ -52,17 +52,9 @@ impl Runner {
             for group in groups.iter().filter(|g| round == 1 || g.is_repeated()) {
                 let takes_part = |contender: &&Contender| group.takes_part(contender.id);
                 let contenders: Vec<_> = self.contenders.iter().filter(takes_part).collect();
-                if group.is_side_by_side() {
-                    eprintln!("round {round}: {}", group.name());
-                    let _turn = self.turn()?;
-                    samples.extend(self.side_by_side(*group, &contenders, round));
-                    continue;
-                }
-                for contender in contenders {
-                    eprintln!("round {round}: {}: {}", group.name(), contender.id);
-                    let _turn = self.turn()?;
-                    samples.extend(self.measure(*group, contender, round));
-                }
+                eprintln!("round {round}: {}", group.name());
+                let _turn = self.turn()?;
+                samples.extend(self.measure(*group, &contenders, round));
             }
         }
         Ok(samples)
@@ -77,35 +69,36 @@ impl Runner {
         Ok(Some(file))
     }
 
-    fn measure(&self, group: Group, contender: &Contender, round: u32) -> Vec<Sample> {
+    fn measure(&self, group: Group, contenders: &[&Contender], round: u32) -> Vec<Sample> {
         match group {
-            Group::Idle => finish(idle_memory(contender), group, contender.id, round),
-            _ => self.loads(group, contender, round),
-        }
-    }
-
-    fn side_by_side(&self, group: Group, contenders: &[&Contender], round: u32) -> Vec<Sample> {
-        match group {
+            Group::Idle => contenders
+                .iter()
+                .flat_map(|contender| finish(idle_memory(contender), group, contender.id, round))
+                .collect(),
             Group::CommandLine(workers) => self.command_lines(group, contenders, workers, round),
-            _ => self.latency(contenders, round),
+            Group::Latency => self.latency(contenders, round),
+            _ => self.loads(group, contenders, round),
         }
     }
 
-    /// All loads of a group, on one broker, or on a new one if the last has ended.
-    fn loads(&self, group: Group, contender: &Contender, round: u32) -> Vec<Sample> {
-        let mut running: Option<Broker> = None;
+    /// Each load of a group on one broker after the other, within seconds, while all of them run.
+    fn loads(&self, group: Group, contenders: &[&Contender], round: u32) -> Vec<Sample> {
+        let mut running: Vec<Option<Broker>> = contenders.iter().map(|_| None).collect();
         let mut samples = Vec::new();
         for case in group.cases() {
-            if !running.as_mut().is_some_and(Broker::is_running) {
-                running = None;
+            for (contender, running) in contenders.iter().zip(&mut running) {
+                // One that has ended is replaced.
+                if !running.as_mut().is_some_and(Broker::is_running) {
+                    *running = None;
+                }
+                let mut sample = sample(group, case.name(), contender.id, round);
+                if let Err(error) = self.load(running, group, contender, case, &mut sample) {
+                    eprintln!("{}: {}: {error:#}", contender.id, case.name());
+                    sample.trouble = Some(format!("{error:#}"));
+                    *running = None;
+                }
+                samples.push(sample);
             }
-            let mut sample = sample(group, case.name(), contender.id, round);
-            if let Err(error) = self.load(&mut running, group, contender, case, &mut sample) {
-                eprintln!("{}: {}: {error:#}", contender.id, case.name());
-                sample.trouble = Some(format!("{error:#}"));
-                running = None;
-            }
-            samples.push(sample);
         }
         samples
     }

@@ -37,15 +37,11 @@ pub fn list(results: &Results, figures: &[Figure<'_>], who: fn(&str) -> bool) ->
 
 /// Who is ahead, and how their figure relates to ours.
 fn ahead(results: &Results, figure: &Figure<'_>, case: &str, who: fn(&str) -> bool) -> Vec<String> {
-    let median = |broker: &str| results.median(figure.group, case, broker, figure.value);
-    let Some(ours) = median(OURS).filter(|&ours| ours > 0.0) else {
-        return Vec::new();
-    };
     let brokers = results.brokers(figure.group).into_iter();
     let compared = brokers.filter(|broker| broker != OURS && who(broker));
     compared
         .filter_map(|broker| {
-            let ratio = median(&broker)? / ours;
+            let ratio = results.ratio(figure.group, case, &broker, OURS, figure.value)?;
             let is_ahead = if figure.more_is_better {
                 ratio > NOISE
             } else {

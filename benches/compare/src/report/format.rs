@@ -22,11 +22,11 @@ pub fn rate(number: f64) -> String {
 }
 
 /// Powers of ten, short.
-pub fn count(number: f64) -> String {
+pub fn power(number: f64) -> String {
     match number {
         n if n >= 1e6 => format!("{:.0} M", n / 1e6),
         n if n >= 1e3 => format!("{:.0} k", n / 1e3),
-        n => format!("{n:.0}"),
+        n => n.to_string(),
     }
 }
 

@@ -18,7 +18,6 @@ pub struct Lines<'a> {
     /// Groups and their headings.
     pub panels: &'a [(&'a str, &'a str)],
     pub value: &'a str,
-    pub format: fn(f64) -> String,
 }
 
 impl Lines<'_> {
@@ -90,13 +89,13 @@ impl Lines<'_> {
             let (left, at) = place((10f64.powf(xs.0), y));
             svg.line(&[(left, at), (left + PANEL, at)], GRID, 1.0);
             if is_first {
-                svg.text(left - 6.0, at + 4.0, Anchor::End, &(self.format)(y));
+                svg.text(left - 6.0, at + 4.0, Anchor::End, &format::power(y));
             }
         }
         for x in powers(xs) {
             let (at, bottom) = place((x, 10f64.powf(ys.0)));
             svg.line(&[(at, bottom), (at, bottom - HEIGHT)], GRID, 1.0);
-            svg.text(at, bottom + 16.0, Anchor::Middle, &format::count(x));
+            svg.text(at, bottom + 16.0, Anchor::Middle, &format::power(x));
         }
     }
 }
@@ -117,7 +116,6 @@ mod tests {
             title: "t",
             panels: &[("g", "heading")],
             value: "cpu_us",
-            format: format::micros,
         };
         let svg = lines.render().unwrap();
         assert!(svg.contains("points=\"60.0,330.0 310.0,90.0\""), "{svg}");

@@ -138,7 +138,6 @@ fn plots(results: &Results) -> Vec<(&'static str, String)> {
             ("subscriptions-hash", "#"),
         ],
         value: "cpu_us",
-        format: format::micros,
     };
     let (latency, memory) = ("Round trip in µs: less is better", "Resident memory in KiB");
     let all = [

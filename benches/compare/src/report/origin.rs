@@ -50,8 +50,10 @@ pub fn method(run: &Run) -> String {
         rounds => format!("the median of {rounds} rounds"),
     };
     let text = format!(
-        "Each figure is {rounds}. In each round the brokers take turns, group by group, each \
-         freshly started; a load runs {} s, of which the first {} s do not count. {priority}",
+        "Each figure is {rounds}, and each ratio the median of the ratios within a round. In each \
+         round and group all brokers are freshly started, and each load goes to one after the \
+         other, so that what is compared was measured within seconds. A load runs {} s, of which \
+         the first {} s do not count. {priority}",
         round(run.warm_up_s + run.measured_s),
         round(run.warm_up_s)
     );

@@ -38,16 +38,17 @@ impl Table<'_> {
     }
 
     fn cell(&self, case: &str, broker: &str) -> String {
-        let median = |broker| self.results.median(self.group, case, broker, self.value);
-        let Some(number) = median(broker) else {
+        let (group, value) = (self.group, self.value);
+        let Some(number) = self.results.median(group, case, broker, value) else {
             return "–".to_owned();
         };
         let text = (self.format)(number);
-        let base = self.base.filter(|&base| base != broker).and_then(median);
-        match base {
-            Some(base) if base > 0.0 => format!("{text} ({})", format::ratio(number / base)),
-            _ => text,
-        }
+        let base = self.base.filter(|&base| base != broker);
+        let ratio = base.and_then(|base| self.results.ratio(group, case, broker, base, value));
+        ratio.map_or_else(
+            || text.clone(),
+            |ratio| format!("{text} ({})", format::ratio(ratio)),
+        )
     }
 }
 
