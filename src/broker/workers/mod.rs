@@ -29,6 +29,9 @@ const SOON: Duration = Duration::from_millis(100);
 /// A worker that says that it is busy for that share of the time is watched more closely.
 const WATCHED: f64 = 0.5;
 
+/// So many alerts between two looks are a flood: it is one for every few MiB.
+const FLOODS: usize = 4;
+
 /// Two listeners that ask for a look at nearly the same time get one.
 const SHORTEST_LOOK: Duration = Duration::from_millis(75);
 
@@ -75,6 +78,8 @@ pub(super) struct Crew {
     /// The balancer looks anyway, or will.
     alert: AtomicBool,
     alerted: Notify,
+    /// How often somebody had more to read than could be read.
+    floods: AtomicUsize,
 }
 
 impl Crew {
@@ -84,6 +89,7 @@ impl Crew {
             entrance: AtomicUsize::new(0),
             alert: AtomicBool::new(workers.len() < 2),
             alerted: Notify::new(),
+            floods: AtomicUsize::new(0),
             workers,
         }
     }
@@ -96,6 +102,7 @@ impl Crew {
 
     /// For a session that gets more than it can read for some time: somebody should look soon.
     pub(super) fn alert(&self) {
+        self.floods.fetch_add(1, Relaxed);
         if !self.alert.load(Relaxed) && !self.alert.swap(true, Relaxed) {
             self.alerted.notify_one();
         }
@@ -127,6 +134,8 @@ struct Balancer {
     busy: Option<Busy>,
     clocks: Vec<ThreadClock>,
     detail: Option<Detail>,
+    /// What [`Crew::floods`] was.
+    floods: usize,
     /// Some sessions are not on the first worker.
     is_spread: bool,
     /// When to look again.
@@ -141,6 +150,7 @@ impl Balancer {
             busy: None,
             clocks: (0..workers).map(|_| ThreadClock::default()).collect(),
             detail: None,
+            floods: 0,
             is_spread: false,
             next: None,
         }
@@ -169,6 +179,8 @@ impl Balancer {
     fn look_closer(&mut self, crew: &Crew, said: &[f64], peers: &[Arc<Peer>]) {
         let now = Detail::now(&crew.workers, &self.clocks, said, peers);
         let then = self.detail.replace(now);
+        let floods = crew.floods.load(Relaxed);
+        let floods_before = std::mem::replace(&mut self.floods, floods);
         let (Some(now), Some(then)) = (&self.detail, &then) else {
             return;
         };
@@ -196,6 +208,7 @@ impl Balancer {
             at: self.started.elapsed(),
             loads: &loads,
             idle_cores: now.idle_cores(then),
+            flooded: floods.wrapping_sub(floods_before) >= FLOODS,
             traffic: now.rate(then),
         };
         log::trace!("{look:?}");

@@ -2,7 +2,8 @@
 //!
 //! One worker with much to do is better than two with half of it each: it sleeps less, takes more
 //! from a socket at a time, and leaves the other cores to the clients. So a second one has to be
-//! worth it. What cannot be foreseen is tried: if more is not carried than before, all goes back.
+//! worth it: cores are idle, or so much comes in that each of them can take as much at a time as one.
+//! What cannot be foreseen is tried: if more is not carried than before, all goes back.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -64,6 +65,8 @@ pub(super) struct Look<'a> {
     pub(super) loads: &'a [Load],
     /// Cores of the machine that were idle or did what can wait.
     pub(super) idle_cores: f64,
+    /// Clients sent more than could be read at a time. Then a worker more takes as much at a time.
+    pub(super) flooded: bool,
     /// What was carried per second, in any unit.
     pub(super) traffic: f64,
 }
@@ -91,7 +94,7 @@ struct Trial {
 /// See the top of this file.
 #[derive(Debug)]
 pub(super) struct Planner {
-    /// For how many looks each worker has been busy all the time while cores were idle.
+    /// For how many looks each worker has been busy all the time, and another one might help.
     hot: Vec<u32>,
     /// For how many looks one worker less would have done.
     roomy: u32,
@@ -127,7 +130,7 @@ impl Planner {
     /// Decides what to do after a look.
     pub(super) fn decide(&mut self, look: &Look<'_>) -> Option<Move> {
         for (looks, load) in self.hot.iter_mut().zip(look.loads) {
-            let hot = load.busy >= HOT && look.idle_cores >= SPARE_CORES;
+            let hot = load.busy >= HOT && (look.flooded || look.idle_cores >= SPARE_CORES);
             *looks = if hot { *looks + 1 } else { 0 };
         }
         self.traffic.truncate(REMEMBERED_LOOKS - 1);
@@ -231,7 +234,7 @@ fn has_one_too_many(look: &Look<'_>) -> bool {
         fewer += 1.0;
         busy += load.busy;
     }
-    let crowded = look.idle_cores < NO_CORES && busy < CROWDED * fewer;
+    let crowded = !look.flooded && look.idle_cores < NO_CORES && busy < CROWDED * fewer;
     fewer > 0.0 && (busy < COMFORTABLE * fewer || crowded)
 }
 

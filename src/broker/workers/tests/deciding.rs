@@ -11,6 +11,7 @@ struct Scene {
     second: u64,
     loads: Vec<Load>,
     idle_cores: f64,
+    flooded: bool,
     traffic: f64,
 }
 
@@ -24,6 +25,7 @@ impl Scene {
             second: 0,
             loads,
             idle_cores: 2.0,
+            flooded: false,
             traffic: 1000.0,
         }
     }
@@ -41,6 +43,7 @@ impl Scene {
             at: Duration::from_secs(self.second),
             loads: &self.loads,
             idle_cores: self.idle_cores,
+            flooded: self.flooded,
             traffic: self.traffic,
         });
         if let Some(Move::Half { from, to } | Move::All { from, to }) = decided {
@@ -97,6 +100,20 @@ fn on_a_machine_without_idle_cores_nothing_spreads() {
     scene.idle_cores = 0.4;
     scene.busy(&[1.0, 0.0, 0.0, 0.0]);
     assert_eq!(scene.run(100), []);
+}
+
+/// Large batches stay large batches on two workers, and save the clients work: that is tried.
+#[test]
+fn a_flood_is_shared_even_so() {
+    let mut scene = Scene::new(2);
+    (scene.idle_cores, scene.flooded) = (0.0, true);
+    scene.busy(&[1.0, 0.0]);
+    assert_eq!(scene.run(3), [SPREAD]);
+    scene.busy(&[0.6, 0.6]);
+    scene.traffic = 1500.0;
+    assert_eq!(scene.run(20), []);
+    scene.flooded = false;
+    assert_eq!(scene.run(3), [GATHER]);
 }
 
 #[test]
