@@ -26,7 +26,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, futures::Notified};
 
-pub(crate) use queue::{Account, Encoded, Push, RunTotals, Vacancy};
+pub(crate) use queue::{Account, Encoded, Push};
+#[cfg(feature = "broker")]
+pub(crate) use queue::{RunTotals, Vacancy};
 
 use super::segments::Segments;
 pub(crate) use super::segments::{Load, Payload};
