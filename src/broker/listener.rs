@@ -237,6 +237,7 @@ pub(super) async fn keep_alive(
 ) -> io::Result<()> {
     loop {
         if listener.clients.load(Ordering::Relaxed) == 0 {
+            hub.crew.rest();
             ticker.stop()?;
             listener.arrived.notified().await;
             ticker.start()?;

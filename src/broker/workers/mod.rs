@@ -100,6 +100,11 @@ impl Crew {
         (number, self.workers.get(number))
     }
 
+    /// Nobody looks for a while, for want of clients: the next ones start on the first worker.
+    pub(super) fn rest(&self) {
+        self.entrance.store(0, Relaxed);
+    }
+
     /// For a session that gets more than it can read for some time: somebody should look soon.
     pub(super) fn alert(&self) {
         self.floods.fetch_add(1, Relaxed);
