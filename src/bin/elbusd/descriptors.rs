@@ -1,5 +1,6 @@
-//! Each client needs a descriptor, and the usual limit of 1024 for a process is too low for as many
-//! clients: the process may raise it as far as the system lets it.
+//! Each client needs a descriptor, and a second one while its socket is full; the usual limit of 1024
+//! for a process is too low for as many clients. The process may raise it as far as the system lets
+//! it.
 
 use elbus::limits;
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
@@ -7,17 +8,19 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 /// Descriptors that are not clients: listeners, runtimes, the log, the pid file.
 const OWN_DESCRIPTORS: usize = 64;
 
-/// Makes room for this number of clients. Returns a warning if there is not enough.
+/// Makes room for this number of clients. Returns a warning if there is not enough to have them
+/// connected; full sockets make do without a second descriptor.
 pub fn provide_for(clients: usize) -> Option<String> {
     let needed = clients
         .saturating_add(limits::MAX_HANDSHAKES)
         .saturating_add(OWN_DESCRIPTORS);
+    let wanted = rlim_t::try_from(needed.saturating_add(clients)).unwrap_or(rlim_t::MAX);
     let needed = rlim_t::try_from(needed).unwrap_or(rlim_t::MAX);
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
-    if soft >= needed {
+    if soft >= wanted {
         return None;
     }
-    let raised = needed.min(hard);
+    let raised = wanted.min(hard);
     let result = setrlimit(Resource::RLIMIT_NOFILE, raised, hard);
     let limit = if result.is_ok() { raised } else { soft };
     (limit < needed).then(|| {

@@ -49,6 +49,10 @@ impl Placement {
         self.wanted.store(worker, Relaxed);
     }
 
+    fn is_at(&self, worker: usize) -> bool {
+        self.at.load(Relaxed) == worker
+    }
+
     /// The session has come here.
     fn arrive(&self, worker: usize) {
         self.at.store(worker, Relaxed);

@@ -40,7 +40,10 @@ struct Passage(Option<Box<Session>>);
 impl Passage {
     /// Makes it a session of the present runtime.
     fn arrive(mut self, place: usize) -> io::Result<Option<Box<Session>>> {
-        if let Some(session) = &mut self.0 {
+        // It may have been called back before it left. A runtime watches a descriptor only once.
+        if let Some(session) = &mut self.0
+            && !session.peer.placement.is_at(place)
+        {
             session.intake.move_here()?;
             session.peer.placement.arrive(place);
         }
