@@ -83,7 +83,7 @@ pub const SHARED_PAYLOAD_BYTES: usize = 4 * 1024;
 
 /// Small publications for several subscribers that are encoded and queued as one, in bytes. Each
 /// thread keeps the memory of one.
-pub const RUN_BYTES: usize = 64 * 1024;
+pub const RUN_BYTES: usize = SEGMENT_BYTES;
 
 /// Empty segments of full size that one thread keeps for the next frames: a batch of publications
 /// to as many subscribers takes no fresh memory.

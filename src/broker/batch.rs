@@ -149,6 +149,8 @@ impl<'a> Batch<'a> {
     /// that was received by itself; `body` is the length of the body, in bytes.
     #[inline]
     fn carry_out(&mut self, request: Request<'_>, owned: Option<Vec<u8>>, body: usize) {
+        // What was found out about an earlier frame says nothing about those that follow this one.
+        self.router.forget_way();
         let Request::Operation {
             op_id,
             qos,

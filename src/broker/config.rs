@@ -88,8 +88,9 @@ impl BrokerOptions {
     /// Runtimes that may be used for connections, the preferred one first; each with a thread of its
     /// own, as a current-thread runtime has. Connections are kept together on the first one, where
     /// they share its wake-ups, until that is busy all the time while the machine has a core to
-    /// spare. Then some of them move on to the next, and come back when there is less to do. Without
-    /// any, connections stay on the runtime that the listener was started on.
+    /// spare. Then some of them move on to the next, and come back when there is less to do. They all
+    /// have to run as long as the broker does: a client that moves to one that has ended is
+    /// disconnected. Without any, connections stay on the runtime that the listener was started on.
     pub fn workers(mut self, workers: Vec<tokio::runtime::Handle>) -> Self {
         self.workers = workers;
         self

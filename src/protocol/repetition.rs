@@ -18,16 +18,16 @@ pub struct Repetitions<'a> {
 }
 
 impl<'a> Repetitions<'a> {
-    /// Looks for repetitions of `first`, a whole frame that [`decode`](super::request::decode) has
-    /// found to begin with a text, at the start of `rest`. `limit` bounds the body, in bytes.
+    /// Looks for repetitions of `first`, a whole frame that begins with a text, at the start of `rest`. `limit` bounds the body, in bytes.
     #[inline]
     pub fn new(first: &'a [u8], rest: &'a [u8], limit: usize) -> Self {
         let (header, body) = first.split_at(HEADER_BYTES);
-        let text_bytes = body.iter().take_while(|byte| **byte != 0).count() + 1;
+        let nul = body.iter().position(|byte| *byte == 0);
         Self {
             flags: header[4],
-            text: &body[..text_bytes],
-            rest,
+            text: nul.map_or(&[], |nul| &body[..=nul]),
+            // A frame without text has no repetitions.
+            rest: nul.map_or(&[], |_| rest),
             limit,
         }
     }

@@ -129,3 +129,24 @@ fn h09_a_reload_without_descriptors_opens_nothing() {
     );
     assert!(!ruled.is_refused("stranger"));
 }
+
+/// Frames that look the same are carried out together, but not with those that were allowed before.
+#[test]
+fn o15_what_follows_a_permitted_publication_is_checked() {
+    let ruled = Ruled::start(
+        "[clients.a]\npublish = ['ok']\nsend = ['b']\n[clients.b]\nsubscribe = ['#']\n",
+        "true",
+    );
+    let (mut a, mut b) = (ruled.client("a"), ruled.client("b"));
+    b.request(&subscribe(1, PROCESSED, &["ok", "secret"]), 1);
+    for size in [10, 200_000] {
+        let payload = vec![7; size];
+        let permitted = publish(1, NO, "ok", &payload);
+        a.send_raw(&permitted[..size / 2]);
+        a.send_raw(&permitted[size / 2..]);
+        a.send_raw(&publish(2, NO, "secret", b"x").repeat(3));
+        a.send_raw(&message(3, NO, "c", b"x").repeat(3));
+        b.expect_bytes(&got_publication(0, "a", "ok", &payload));
+        b.expect_nothing_from(&mut a);
+    }
+}

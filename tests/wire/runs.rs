@@ -122,3 +122,48 @@ fn frames_in_one_write_are_carried_out_one_after_the_other() {
         }
     });
 }
+
+/// A large frame is received by itself, and what follows it is looked at anew.
+#[test]
+fn what_follows_a_large_publication_goes_its_own_way() {
+    on_both(|bus| {
+        let (mut source, mut subscriber) = (bus.client("src"), bus.client("sub"));
+        subscriber.request(&subscribe(1, PROCESSED, &["t"]), 1);
+        let payload = vec![7; 200_000];
+        let hello = got_broadcast(0, "src", b"hello");
+        let direct = got_publication(0, "src", "t", b"direct");
+        // What follows twice, and what the subscriber gets of it each time.
+        let followers: [(Vec<u8>, &[u8]); 4] = [
+            (vec![0; 9], b""),
+            (subscribe(2, NO, &["a/b"]), b""),
+            (broadcast(3, NO, "sub", b"hello"), &hello),
+            (publish_for(4, NO, "t", "sub", b"direct"), &direct),
+        ];
+        for topic in ["t", "nobody"] {
+            for (follower, received) in &followers {
+                // In two writes, so that the payload is not read together with what is before it.
+                let large = publish(1, NO, topic, &payload);
+                source.send_raw(&large[..100_000]);
+                source.send_raw(&large[100_000..]);
+                source.send_raw(&follower.repeat(2));
+                source.request(&message(10, PROCESSED, "sub", b"end"), 10);
+                if topic == "t" {
+                    subscriber.expect_bytes(&got_publication(0, "src", "t", &payload));
+                }
+                for _ in 0..2 {
+                    subscriber.expect_bytes(received);
+                }
+                subscriber.expect_bytes(&got_message(0, "src", b"end"));
+            }
+        }
+        for _ in 0..2 {
+            source.send_raw(&publish(1, NO, "t", &payload));
+            subscriber.expect_bytes(&got_publication(0, "src", "t", &payload));
+            let calls = message(9, NO, ".broker", &rpc_request(1, "test", b"")).repeat(2);
+            source.send_raw(&calls);
+            let replies: Vec<_> = (0..2).map(|_| source.read_frame().bytes()).collect();
+            assert_eq!(replies[0], replies[1]);
+        }
+        subscriber.expect_nothing_from(&mut source);
+    });
+}

@@ -51,6 +51,12 @@ impl Router {
         self.way = (!qos.needs_ack()).then_some(way);
     }
 
+    /// For when another frame is about to be carried out.
+    #[inline]
+    pub(in crate::broker) fn forget_way(&mut self) {
+        self.way = None;
+    }
+
     /// Carries out the repetitions of `first`, the frame that was carried out last, at the start of
     /// `rest`; `limit` bounds their bodies, in bytes. Leaves to others what needs a closer look: acks,
     /// large payloads, and what does not fit a queue.
@@ -162,8 +168,14 @@ impl Router {
             if totals.frames == 0 {
                 return 0;
             }
+            // A slow receiver should not hold more than it is charged with, or nearly so.
+            let exact;
             let run = match run.len() {
                 ..SHARED_PAYLOAD_BYTES => Payload::Copied(run),
+                bytes if run.capacity() > 2 * bytes => {
+                    exact = Arc::new(run.to_vec());
+                    Payload::Shared(&exact)
+                }
                 _ => Payload::Shared(shared),
             };
             for receiver in &*receivers {

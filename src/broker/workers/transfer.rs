@@ -54,6 +54,8 @@ impl Passage {
 impl Drop for Passage {
     fn drop(&mut self) {
         let Some(session) = &self.0 else { return };
+        let name = &session.peer.name;
+        log::warn!("client {name:?} disconnected: it could not go on on another worker");
         session.router.hub.unregister(&session.peer, true);
         if let Inbox::Socket { outbox, .. } = &session.peer.inbox {
             outbox.close();

@@ -61,6 +61,20 @@ fn only_the_payload_and_the_id_may_differ() {
 }
 
 #[test]
+fn a_frame_without_text_has_no_repetitions() {
+    for first in [PING_FRAME.to_vec(), {
+        let mut frame = Vec::new();
+        encode_head(&mut frame, 1, FrameOp::SubscribeTopic, QoS::No, &[], 3).expect("short");
+        frame.extend_from_slice(b"a/b");
+        frame
+    }] {
+        let rest = first.repeat(2);
+        let frames = Repetitions::new(&first, &rest, NO_LIMIT);
+        assert_eq!(frames.peek(), None);
+    }
+}
+
+#[test]
 fn what_is_too_long_is_left_to_the_decoder() {
     let (first, second) = (message("bob", b""), message("bob", b"12345"));
     for (limit, expected) in [(9, Some(&b"12345"[..])), (8, None)] {

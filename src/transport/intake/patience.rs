@@ -64,7 +64,8 @@ impl Patience {
             if !timer.is_elapsed() {
                 ready!(timer.as_mut().poll(cx));
             }
-            if now >= deadline {
+            // Another thread may have run the timer since `now`.
+            if Instant::now() >= deadline {
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             }
             // The timer was set for an earlier frame.

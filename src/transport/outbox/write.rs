@@ -5,6 +5,7 @@ use std::mem;
 use std::time::Duration;
 
 use parking_lot::MutexGuard;
+use tokio::time::Instant;
 
 use super::{Load, Outbox, State, TIMER_RESOLUTION, Writer};
 use crate::limits::LINGER_BYTES;
@@ -187,15 +188,23 @@ impl Outbox {
             return Ok(());
         };
         let room = socket.watch_room();
+        let mut progress = self.progress().bytes;
+        let mut since = Instant::now();
         loop {
             match stall_limit {
-                Some(limit) => tokio::time::timeout(limit, room.wait())
+                Some(limit) => tokio::time::timeout_at(since + limit, room.wait())
                     .await
                     .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??,
                 None => room.wait().await?,
             }
             if !self.fill(&socket)? {
                 return Ok(());
+            }
+            // Being woken is none: without a descriptor to watch, that happens anyway.
+            let now = self.progress().bytes;
+            if now != progress {
+                progress = now;
+                since = Instant::now();
             }
         }
     }

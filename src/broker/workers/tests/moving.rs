@@ -1,7 +1,7 @@
 //! Sessions that move, with real sockets and real threads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -212,9 +212,15 @@ fn nobody_is_cut_off_for_moving() {
         let mut receiver = scene.unix_client("receiver");
         let peer = scene.peer("receiver");
         move_to(&scene.peer("sender"), 2);
+        // So many frames fit the socket, whatever the queue does.
+        const AHEAD: u32 = 50;
+        let received = AtomicU32::new(0);
         thread::scope(|scope| {
             scope.spawn(|| {
                 for number in 0..2000_u32 {
+                    wait_for("the receiver reads", || {
+                        number < received.load(Relaxed) + AHEAD
+                    });
                     let bytes = message(number, "receiver", b"m", QoS::Processed);
                     sender.output.write_all(&bytes).expect("open");
                     let ack = sender.input.next(|delivery| match delivery {
@@ -227,6 +233,7 @@ fn nobody_is_cut_off_for_moving() {
             for number in 0..2000_u32 {
                 peer.tell_to_move(number as usize % 2);
                 assert!(receiver.input.next(|_| ()).is_some(), "frame {number}");
+                received.store(number + 1, Relaxed);
             }
         });
     }
