@@ -78,13 +78,12 @@ impl<'a> Parcel<'a> {
         }
     }
 
-    /// False if the body is longer than the length field of a frame can say.
+    /// As [`fits_the_wire`].
     #[inline]
     pub(super) fn fits_the_wire(&self) -> bool {
-        let topic = self.topic.as_ref().map_or(0, |topic| topic.len() + 1);
-        let header = self.header.as_ref().map_or(0, Cow::len);
-        let body = self.sender.len() + 1 + topic + header + self.payload.len();
-        u32::try_from(body).is_ok()
+        let header = self.header.as_ref().map(Cow::as_slice);
+        let topic = self.topic.as_deref();
+        fits_the_wire(&self.sender, topic, header, self.payload.len())
     }
 
     /// The memory of the head, to be used for the next one; not if it is that of an enormous topic.
@@ -175,4 +174,18 @@ impl<'a> Parcel<'a> {
         ));
         self.frame.insert(frame).clone()
     }
+}
+
+/// False if the body of a frame is longer than its length field can say. Also asked of frames that
+/// never see a wire: what can be sent does not depend on where the receiver is.
+#[inline]
+pub(super) fn fits_the_wire(
+    sender: &str,
+    topic: Option<&str>,
+    header: Option<&[u8]>,
+    payload_bytes: usize,
+) -> bool {
+    let topic = topic.map_or(0, |topic| topic.len() + 1);
+    let header = header.map_or(0, <[u8]>::len);
+    u32::try_from(sender.len() + 1 + topic + header + payload_bytes).is_ok()
 }

@@ -18,12 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::hub::Hub;
-use super::parcel::Contents;
+use super::parcel::{Contents, fits_the_wire};
 use super::peer::Peer;
 use super::topics::Receivers;
 use crate::borrow::Cow;
 use crate::limits::{BROADCAST_COST, MAX_CACHED_TOPIC_BYTES, MAX_NAME_BYTES};
-use crate::protocol::{ERR_ACCESS, ERR_CLIENT_NOT_REGISTERED, RESPONSE_OK};
+use crate::protocol::{ERR_ACCESS, ERR_CLIENT_NOT_REGISTERED, ERR_DATA, RESPONSE_OK};
 use crate::{FrameData, FrameKind, QoS};
 use offer::Touched;
 use run::Way;
@@ -114,6 +114,10 @@ impl Router {
         if let super::peer::Inbox::Channel(channel) = &receiver.inbox {
             let header = header.as_ref().map(Cow::as_slice);
             let (sender, realtime) = (&self.source.name, qos.is_realtime());
+            if !fits_the_wire(sender, None, header, payload.len()) {
+                self.last_target = Some(receiver);
+                return Routed::Done(ERR_DATA);
+            }
             let kind = FrameKind::Message;
             let frame = FrameData::received(kind, realtime, sender, None, header, payload);
             let routed = self.push_here(&receiver, channel, Arc::new(frame), counted);
