@@ -1,7 +1,9 @@
 //! What an application can choose: for the broker as a whole, and for each listener.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::AaaMap;
@@ -53,6 +55,24 @@ pub struct BrokerOptions {
     pub(super) max_clients: usize,
     pub(super) queue_size: usize,
     pub(super) workers: Vec<tokio::runtime::Handle>,
+    pub(super) wake_worker: WakeWorker,
+}
+
+/// Gives a worker its thread, by its number.
+#[derive(Clone)]
+pub(super) struct WakeWorker(pub(super) Arc<dyn Fn(usize) -> io::Result<()> + Send + Sync>);
+
+impl Default for WakeWorker {
+    /// They all have one.
+    fn default() -> Self {
+        Self(Arc::new(|_| Ok(())))
+    }
+}
+
+impl fmt::Debug for WakeWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WakeWorker")
+    }
 }
 
 impl Default for BrokerOptions {
@@ -61,6 +81,7 @@ impl Default for BrokerOptions {
             max_clients: DEFAULT_MAX_CLIENTS,
             queue_size: DEFAULT_QUEUE_SIZE,
             workers: Vec::new(),
+            wake_worker: WakeWorker::default(),
         }
     }
 }
@@ -93,6 +114,18 @@ impl BrokerOptions {
     /// disconnected. Without any, connections stay on the runtime that the listener was started on.
     pub fn workers(mut self, workers: Vec<tokio::runtime::Handle>) -> Self {
         self.workers = workers;
+        self
+    }
+
+    /// For workers that have no thread while they have nothing to do: called with the position of a
+    /// runtime in [`workers`](Self::workers) before a client is sent there, and again when its task
+    /// was spawned. From then on the runtime has to be driven until it has no tasks any more. If that
+    /// fails, the client stays where it is. Default: all runtimes are always driven.
+    pub fn wake_workers(
+        mut self,
+        wake: impl Fn(usize) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.wake_worker = WakeWorker(Arc::new(wake));
         self
     }
 }

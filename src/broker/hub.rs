@@ -54,7 +54,7 @@ impl Hub {
             retired: RetiredTotals::default(),
             started: Instant::now(),
             next_id: AtomicU64::new(0),
-            crew: Crew::new(options.workers),
+            crew: Crew::new(options.workers, options.wake_worker),
             internal_queue_size: AtomicUsize::new(options.queue_size),
         }
     }

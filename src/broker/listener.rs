@@ -142,7 +142,7 @@ fn start(
         Accepted::Unix(stream) => Socket::unix(stream)?,
         Accepted::Tcp(stream) => Socket::tcp(stream)?,
     };
-    let (place, worker) = hub.crew.entrance();
+    let place = hub.crew.entrance();
     let newcomer = Newcomer {
         socket,
         origin,
@@ -150,10 +150,7 @@ fn start(
         place,
     };
     let connection = connection(hub.clone(), listener.clone(), newcomer, permit);
-    match worker {
-        None => tokio::spawn(connection),
-        Some(worker) => worker.spawn(connection),
-    };
+    hub.crew.spawn(place, connection);
     Ok(())
 }
 

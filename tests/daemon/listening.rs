@@ -102,7 +102,7 @@ fn a_fifo_is_an_address_too() {
 
 #[test]
 fn the_main_thread_is_one_of_the_workers() {
-    for (workers, threads) in [("1", 1), ("3", 3)] {
+    for workers in ["1", "3"] {
         let broker = Served::start(&["-w", workers]);
         let tasks = format!("/proc/{}/task", broker.process.pid());
         // The runtime may have threads of its own for a while, which have other names.
@@ -111,7 +111,7 @@ fn the_main_thread_is_one_of_the_workers() {
             .map(|task| std::fs::read_to_string(task.expect("a thread").path().join("comm")))
             .filter(|name| name.as_ref().is_ok_and(|name| name.starts_with("elbusd")))
             .count();
-        assert_eq!(count, threads);
+        assert_eq!(count, 1, "the others have no thread before they have work");
     }
 }
 

@@ -8,7 +8,6 @@ use elbus::address::Address;
 use elbus::broker::BrokerEvent;
 use elbus::broker::{Broker, BrokerOptions, ServerConfig};
 use elbus::limits;
-use tokio::runtime::Handle;
 
 use crate::access::Rules;
 use crate::args::Args;
@@ -31,15 +30,18 @@ const ANNOUNCE_LIMIT: Duration = Duration::from_millis(250);
 /// A message for humans that says what could not be done, and why.
 pub fn run(args: &Args, ready: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     let count = args.process.workers();
-    let workers = Workers::start(count)
-        .map_err(|error| format!("cannot start {count} worker threads: {error}"))?;
-    let handles = workers.handles();
-    workers.run(serve(args, handles, ready))
+    let workers = Workers::prepare(count)
+        .map_err(|error| format!("cannot prepare {count} workers: {error}"))?;
+    let options = BrokerOptions::new()
+        .max_clients(args.clients.max_clients)
+        .workers(workers.handles())
+        .wake_workers(workers.waker());
+    workers.run(serve(args, options, ready))
 }
 
 async fn serve(
     args: &Args,
-    workers: Vec<Handle>,
+    options: BrokerOptions,
     ready: impl FnOnce() -> Result<(), String>,
 ) -> Result<(), String> {
     // Before anything that has to be undone exists.
@@ -47,9 +49,6 @@ async fn serve(
         .map_err(|error| format!("cannot install the signal handlers: {error}"))?;
     let rules = args.access.config.clone().map(Rules::load).transpose()?;
     let shortage = descriptors::provide_for(args.clients.max_clients);
-    let options = BrokerOptions::new()
-        .max_clients(args.clients.max_clients)
-        .workers(workers);
     let mut broker = Broker::with_options(options);
     let _pid_file = match start(&mut broker, args, rules.as_ref(), ready).await {
         Ok(pid_file) => pid_file,

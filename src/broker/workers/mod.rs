@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use super::config::WakeWorker;
 use super::peer::Peer;
 use measure::{Busy, Detail, ThreadClock};
 use plan::{HOT, Load, Look, Move, Planner};
@@ -76,6 +77,7 @@ impl Placement {
 #[derive(Debug)]
 pub(super) struct Crew {
     workers: Vec<Handle>,
+    wake: WakeWorker,
     /// Where new connections start.
     entrance: AtomicUsize,
     balancer: Mutex<Balancer>,
@@ -87,7 +89,7 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    pub(super) fn new(workers: Vec<Handle>) -> Self {
+    pub(super) fn new(workers: Vec<Handle>, wake: WakeWorker) -> Self {
         Self {
             balancer: Mutex::new(Balancer::new(workers.len())),
             entrance: AtomicUsize::new(0),
@@ -95,13 +97,33 @@ impl Crew {
             alerted: Notify::new(),
             floods: AtomicUsize::new(0),
             workers,
+            wake,
         }
     }
 
-    /// The worker for a new connection, and its number; without a handle it is the present one.
-    pub(super) fn entrance(&self) -> (usize, Option<&Handle>) {
-        let number = self.entrance.load(Relaxed);
-        (number, self.workers.get(number))
+    /// The number of the worker for a new connection.
+    pub(super) fn entrance(&self) -> usize {
+        self.entrance.load(Relaxed)
+    }
+
+    /// Runs a task on a worker; without workers on the present runtime.
+    pub(super) fn spawn(&self, worker: usize, task: impl Future<Output = ()> + Send + 'static) {
+        let Some(handle) = self.workers.get(worker) else {
+            tokio::spawn(task);
+            return;
+        };
+        handle.spawn(task);
+        // What fails now is tried again with the next look.
+        self.wake(worker);
+    }
+
+    /// Sees to it that a worker has a thread. False if it cannot have one.
+    fn wake(&self, worker: usize) -> bool {
+        let woken = (self.wake.0)(worker);
+        if let Err(e) = &woken {
+            log::error!("no thread for worker {worker}: {e}");
+        }
+        woken.is_ok()
     }
 
     /// Nobody looks for a while, for want of clients: the next ones start on the first worker.
@@ -222,9 +244,14 @@ impl Balancer {
         };
         log::trace!("{look:?}");
         match self.planner.decide(&look) {
-            Some(Move::Half { from, to }) => send(&halves[from], from, to, &look),
-            Some(Move::All { from, to }) => send(&sessions[from], from, to, &look),
+            Some(Move::Half { from, to }) => send(crew, &halves[from], from, to, &look),
+            Some(Move::All { from, to }) => send(crew, &sessions[from], from, to, &look),
             None => {}
+        }
+        for (worker, sessions) in sessions.iter().enumerate() {
+            if !sessions.is_empty() {
+                crew.wake(worker);
+            }
         }
         self.is_spread = peers.iter().any(|peer| peer.placement.wanted() != 0);
         let entrance = if self.is_spread && busy[0] >= HOT {
@@ -238,8 +265,8 @@ impl Balancer {
 }
 
 /// Tells sessions to move.
-fn send(peers: &[&Arc<Peer>], from: usize, to: usize, look: &Look<'_>) {
-    if peers.is_empty() {
+fn send(crew: &Crew, peers: &[&Arc<Peer>], from: usize, to: usize, look: &Look<'_>) {
+    if peers.is_empty() || !crew.wake(to) {
         return;
     }
     let clients = |number: usize| look.loads[number].clients;

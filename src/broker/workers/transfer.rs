@@ -16,13 +16,10 @@ pub(in crate::broker) async fn lead(session: Box<Session>, counted: Counted) {
 
 fn go_on_elsewhere(passage: Passage, counted: Counted) {
     let Some(session) = &passage.0 else { return };
-    let peer = session.peer.clone();
+    let (hub, peer) = (session.router.hub.clone(), session.peer.clone());
     let place = peer.placement.wanted();
-    let Some(worker) = session.router.hub.crew.workers.get(place).cloned() else {
-        return;
-    };
     // A runtime that has ended drops this at once.
-    worker.spawn(async move {
+    let arrival = async move {
         match passage.arrive(place) {
             Ok(Some(session)) => lead(session, counted).await,
             Ok(None) => {}
@@ -31,7 +28,8 @@ fn go_on_elsewhere(passage: Passage, counted: Counted) {
                 log::warn!("client {name:?}: connection lost on worker {place}: {e}");
             }
         }
-    });
+    };
+    hub.crew.spawn(place, arrival);
 }
 
 /// A session between two runtimes. If it does not arrive, its client is unregistered.

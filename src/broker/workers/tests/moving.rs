@@ -199,6 +199,20 @@ fn a_queue_moves_with_its_client() {
     });
 }
 
+#[test]
+fn a_worker_is_woken_for_each_client_that_comes() {
+    let scene = Scene::start(2, &ServerConfig::new().timeout(DEADLINE));
+    let _client = scene.unix_client("client");
+    // After the task was spawned, which may be done before.
+    let woken = |workers: &[usize]| wait_for("it is woken", || *scene.woken.lock() == workers);
+    woken(&[0]);
+    let peer = scene.peer("client");
+    move_to(&peer, 1);
+    woken(&[0, 1]);
+    move_to(&peer, 0);
+    woken(&[0, 1, 0]);
+}
+
 /// A client whose queue is full for a moment, because it is on its way, is not one that is slow.
 #[test]
 fn nobody_is_cut_off_for_moving() {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
@@ -59,6 +60,8 @@ impl Worker {
 pub(super) struct Scene {
     pub(super) broker: Broker,
     pub(super) workers: Vec<Worker>,
+    /// Which workers were woken, in order.
+    pub(super) woken: Arc<Mutex<Vec<usize>>>,
     path: PathBuf,
     address: String,
 }
@@ -73,7 +76,14 @@ impl Scene {
         let address = free.expect("a free port").to_string();
         let workers: Vec<_> = (0..workers).map(|_| Worker::start()).collect();
         let handles = workers.iter().map(|worker| worker.handle.clone());
-        let options = BrokerOptions::new().workers(handles.collect());
+        let woken = Arc::new(Mutex::new(Vec::new()));
+        let list = woken.clone();
+        let options = BrokerOptions::new()
+            .workers(handles.collect())
+            .wake_workers(move |worker| {
+                list.lock().push(worker);
+                Ok(())
+            });
         let mut broker = Broker::with_options(options);
         workers[0].handle.block_on(async {
             let text = path.to_str().expect("a plain path");
@@ -85,6 +95,7 @@ impl Scene {
         Self {
             broker,
             workers,
+            woken,
             path,
             address,
         }
