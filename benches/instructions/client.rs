@@ -1,6 +1,6 @@
 //! Workloads of programs that use the crate: this one, executed once more under callgrind.
 
-use super::broker::{Broker, ELBUSD, PAYLOAD, TOPIC, frame};
+use super::broker::{Broker, PAYLOAD, TOPIC, elbusd, frame};
 use super::callgrind::{self, Profile};
 use super::{Anything, Scratch, under_callgrind};
 use elbus::client::AsyncClient;
@@ -58,7 +58,7 @@ impl Workload {
     pub fn profile(&self, scratch: &Scratch, times: usize) -> Anything<Profile> {
         let frames = times * self.frames;
         let file = scratch.fresh("client.callgrind");
-        let broker = Broker::start(scratch, Command::new(ELBUSD))?;
+        let broker = Broker::start(scratch, Command::new(elbusd()))?;
         let mut feeder = broker.connect("feeder")?;
         let program = std::env::current_exe()?;
         let mut child = under_callgrind(&file, &program.to_string_lossy())
