@@ -1,4 +1,3 @@
-# elbus.mk first: elbus-static takes its user and init files.
 include $(BR2_EXTERNAL_ELBUS_PATH)/package/elbus/elbus.mk
 include $(BR2_EXTERNAL_ELBUS_PATH)/package/elbus-crates/elbus-crates.mk
 include $(BR2_EXTERNAL_ELBUS_PATH)/package/elbus-static/elbus-static.mk

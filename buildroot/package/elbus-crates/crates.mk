@@ -1,4 +1,9 @@
-# Written by packaging/crates from Cargo.lock.
+################################################################################
+#
+# Written by packaging/crates from Cargo.lock
+#
+################################################################################
+
 HOST_ELBUS_CRATES_FILES = \
 	aho-corasick/aho-corasick-1.1.5.crate \
 	alloca/alloca-0.4.0.crate \
