@@ -31,10 +31,16 @@ source \"$BR2_EXTERNAL_ELBUS_PATH/Config.in\"
 /// What a configuration gives, line by line.
 fn configured(python: &Path, name: &str, configuration: &Path, rust: bool) -> Vec<String> {
     let top = scratch(name).join("Config.in");
-    fs::write(&top, BUILDROOT.replace("RUST\n", if rust { "y\n" } else { "n\n" })).expect("a menu");
+    fs::write(
+        &top,
+        BUILDROOT.replace("RUST\n", if rust { "y\n" } else { "n\n" }),
+    )
+    .expect("a menu");
     let printed = run(Command::new(python)
         .arg(root().join("tests/packaging/menu.py"))
         .args([&top, configuration])
+        // No CONFIG_ before the names.
+        .env("CONFIG_", "")
         .env("BR2_EXTERNAL_ELBUS_PATH", root().join("buildroot")));
     printed.lines().map(str::to_owned).collect()
 }
@@ -42,7 +48,10 @@ fn configured(python: &Path, name: &str, configuration: &Path, rust: bool) -> Ve
 #[track_caller]
 fn expect(lines: &[String], expected: &[&str]) {
     for line in expected {
-        assert!(lines.iter().any(|found| found == line), "no {line} in {lines:#?}");
+        assert!(
+            lines.iter().any(|found| found == line),
+            "no {line} in {lines:#?}"
+        );
     }
     let warning = lines.iter().find(|line| line.starts_with("warning"));
     assert_eq!(warning, None);
@@ -77,9 +86,18 @@ fn without_rust_there_is_the_static_package() {
         .iter()
         .find_map(|line| line.strip_prefix("BR2_PACKAGE_ELBUS_STATIC_PROGRAMS="))
         .expect("where the programs are");
-    assert!(programs.ends_with("/../target/aarch64-unknown-linux-musl/device"), "{programs}");
-    let lines: Vec<_> = lines.into_iter().filter(|line| !line.starts_with("warning")).collect();
-    expect(&lines, &["BR2_PACKAGE_ELBUS=n", "BR2_PACKAGE_ELBUS_STATIC=y"]);
+    assert!(
+        programs.ends_with("/../target/aarch64-unknown-linux-musl/device"),
+        "{programs}"
+    );
+    let lines: Vec<_> = lines
+        .into_iter()
+        .filter(|line| !line.starts_with("warning"))
+        .collect();
+    expect(
+        &lines,
+        &["BR2_PACKAGE_ELBUS=n", "BR2_PACKAGE_ELBUS_STATIC=y"],
+    );
 }
 
 /// Files of the tree by the end of their names.
@@ -106,7 +124,11 @@ fn demand(good: bool, file: &Path, number: usize, what: &str) {
 fn white_space_is_as_buildroot_wants_it() {
     for end in ["Config.in", ".mk", ".hash", "_defconfig", ".desc"] {
         for (file, text) in tree(end) {
-            assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{}: end", file.display());
+            assert!(
+                text.ends_with('\n') && !text.ends_with("\n\n"),
+                "{}: end",
+                file.display()
+            );
             assert!(!text.contains("\n\n\n"), "{}: empty lines", file.display());
             for (number, line) in text.lines().enumerate() {
                 demand(line.trim_end() == line, &file, number, "blanks at the end");
@@ -132,7 +154,12 @@ fn menus_are_as_buildroot_wants_them() {
                 continue;
             }
             if let Some(help) = line.strip_prefix("\t  ") {
-                demand(help.len() <= 62, &file, number, "more than 62 columns of help");
+                demand(
+                    help.len() <= 62,
+                    &file,
+                    number,
+                    "more than 62 columns of help",
+                );
                 continue;
             }
             let attribute = line.trim_start().split(' ').next().unwrap_or_default();
@@ -140,11 +167,21 @@ fn menus_are_as_buildroot_wants_them() {
                 Some(rank) => {
                     let indented = line.starts_with('\t') && !line.starts_with("\t\t");
                     demand(indented, &file, number, "not indented by one tab");
-                    demand(rank >= last, &file, number, "order: type, default, depends, select, help");
+                    demand(
+                        rank >= last,
+                        &file,
+                        number,
+                        "order: type, default, depends, select, help",
+                    );
                     last = rank;
                 }
                 None => {
-                    demand(!line.starts_with(char::is_whitespace), &file, number, "indented");
+                    demand(
+                        !line.starts_with(char::is_whitespace),
+                        &file,
+                        number,
+                        "indented",
+                    );
                     last = 0;
                 }
             }
@@ -155,11 +192,17 @@ fn menus_are_as_buildroot_wants_them() {
 #[test]
 fn makefiles_are_as_buildroot_wants_them() {
     for (file, text) in tree(".mk") {
-        let package = file.file_stem().and_then(|name| name.to_str()).expect("a name");
+        let package = file
+            .file_stem()
+            .and_then(|name| name.to_str())
+            .expect("a name");
         if package != "external" {
             let line = "#".repeat(80);
             let header: Vec<_> = text.lines().take(6).collect();
-            assert_eq!([header[0], header[1], header[3], header[4], header[5]], [&line, "#", "#", &line, ""]);
+            assert_eq!(
+                [header[0], header[1], header[3], header[4], header[5]],
+                [&line, "#", "#", &line, ""]
+            );
         }
         let prefix = package.replace('-', "_").to_uppercase() + "_";
         let (mut in_define, mut continued) = (false, false);
@@ -176,8 +219,12 @@ fn makefiles_are_as_buildroot_wants_them() {
                 demand(!line.contains("  "), &file, number, "several blanks");
             }
             if !in_define && !continued {
-                let name = line.strip_prefix("define ").or(line.split_once(" = ").map(|(name, _)| name));
-                let name = name.or(line.split_once(" += ").map(|(name, _)| name)).unwrap_or(&prefix);
+                let name = line
+                    .strip_prefix("define ")
+                    .or(line.split_once(" = ").map(|(name, _)| name));
+                let name = name
+                    .or(line.split_once(" += ").map(|(name, _)| name))
+                    .unwrap_or(&prefix);
                 let own = name.strip_prefix("HOST_").unwrap_or(name);
                 let own = package == "crates" || own.starts_with(&prefix);
                 demand(own, &file, number, "a variable of another package");
@@ -192,7 +239,13 @@ fn makefiles_are_as_buildroot_wants_them() {
 #[test]
 fn variables_are_in_order() {
     const ORDER: [&str; 7] = [
-        "VERSION", "SOURCE", "SITE", "SITE_METHOD", "LICENSE", "LICENSE_FILES", "DEPENDENCIES",
+        "VERSION",
+        "SOURCE",
+        "SITE",
+        "SITE_METHOD",
+        "LICENSE",
+        "LICENSE_FILES",
+        "DEPENDENCIES",
     ];
     for package in ["elbus", "elbus-static"] {
         let makefile = text(&format!("buildroot/package/{package}/{package}.mk"));
@@ -202,7 +255,10 @@ fn variables_are_in_order() {
             .filter_map(|line| line.strip_prefix(&prefix)?.split_once(' '))
             .filter_map(|(name, _)| ORDER.iter().position(|known| *known == name))
             .collect();
-        assert!(ranks.len() >= 3 && ranks.is_sorted(), "{package}: {ranks:?}");
+        assert!(
+            ranks.len() >= 3 && ranks.is_sorted(),
+            "{package}: {ranks:?}"
+        );
     }
 }
 
@@ -213,16 +269,21 @@ fn size_report_counts() {
     fs::create_dir_all(target.join("usr/sbin")).expect("a directory");
     fs::write(target.join("usr/sbin/elbusd"), [0; 1000]).expect("a file");
     fs::write(target.join("init"), [0; 234]).expect("a file");
-    let printed = run(Command::new(root().join("buildroot/board/elbus/size-report"))
-        .arg(&target)
-        .env("BINARIES_DIR", dir.join("images")));
+    let printed = run(
+        Command::new(root().join("buildroot/board/elbus/size-report"))
+            .arg(&target)
+            .env("BINARIES_DIR", dir.join("images")),
+    );
     for line in [
         "root file system  1234 bytes",
         "elbusd            1000 bytes",
         "elbus             0 bytes",
         "1000 ./usr/sbin/elbusd",
     ] {
-        assert!(printed.lines().any(|found| found == line), "no {line} in {printed}");
+        assert!(
+            printed.lines().any(|found| found == line),
+            "no {line} in {printed}"
+        );
     }
     let report = fs::read_to_string(dir.join("images/size-report.txt")).expect("a report");
     assert_eq!(report, printed);

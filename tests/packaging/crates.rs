@@ -40,7 +40,9 @@ fn yocto_has_the_crates_of_the_lock_file_and_their_checksums() {
     let sums: BTreeSet<_> = recipe
         .lines()
         .filter_map(|line| {
-            let (name, sum) = line.strip_prefix("SRC_URI[")?.split_once(".sha256sum] = ")?;
+            let (name, sum) = line
+                .strip_prefix("SRC_URI[")?
+                .split_once(".sha256sum] = ")?;
             Some((name.to_owned(), sum.trim_matches('"').to_owned()))
         })
         .collect();
@@ -52,7 +54,10 @@ fn yocto_has_the_crates_of_the_lock_file_and_their_checksums() {
             Some(uri.trim_end_matches(" \\").replacen('/', "-", 1))
         })
         .collect();
-    assert_eq!(downloads, locked().into_iter().map(|(name, _)| name).collect());
+    assert_eq!(
+        downloads,
+        locked().into_iter().map(|(name, _)| name).collect()
+    );
 }
 
 #[test]
@@ -78,21 +83,39 @@ fn generator_finds_nothing_to_change() {
 #[test]
 fn generator_notices_a_changed_lock_file() {
     let dir = scratch("generator");
-    copy(&["Cargo.lock", GENERATOR, YOCTO, "buildroot/package/elbus-crates"], &dir);
+    copy(
+        &[
+            "Cargo.lock",
+            GENERATOR,
+            YOCTO,
+            "buildroot/package/elbus-crates",
+        ],
+        &dir,
+    );
     let generator = dir.join(GENERATOR);
     run(Command::new(&generator).arg("--check"));
 
     let lock = text("Cargo.lock").replacen("name = \"aho-corasick\"", "name = \"aho-corasack\"", 1);
     fs::write(dir.join("Cargo.lock"), lock).expect("a lock file");
-    let output = Command::new(&generator).arg("--check").output().expect("the generator");
+    let output = Command::new(&generator)
+        .arg("--check")
+        .output()
+        .expect("the generator");
     assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
     assert!(printed(&output).contains(YOCTO), "{}", printed(&output));
-    assert!(printed(&output).contains(BUILDROOT_HASHES), "{}", printed(&output));
+    assert!(
+        printed(&output).contains(BUILDROOT_HASHES),
+        "{}",
+        printed(&output)
+    );
 
     run(&mut Command::new(&generator));
     run(Command::new(&generator).arg("--check"));
     let recipe = fs::read_to_string(dir.join(YOCTO)).expect("the list");
-    assert!(recipe.contains("crate://crates.io/aho-corasack/"), "{recipe}");
+    assert!(
+        recipe.contains("crate://crates.io/aho-corasack/"),
+        "{recipe}"
+    );
 }
 
 /// Makes the directory of crates as Buildroot would, from the crates that cargo downloaded for this
@@ -106,7 +129,9 @@ fn buildroot_can_build_without_network() {
     for (name, _) in locked() {
         let file = format!("{name}.crate");
         let Some(cached) = cached_crate(&file) else {
-            skip(&format!("{file} is not among the downloads of cargo (`cargo fetch` gets all)"));
+            skip(&format!(
+                "{file} is not among the downloads of cargo (`cargo fetch` gets all)"
+            ));
             return;
         };
         fs::copy(cached, downloads.join(file)).expect("a copy");
@@ -130,10 +155,18 @@ fn buildroot_can_build_without_network() {
     );
     let makefile_path = dir.join("Makefile");
     fs::write(&makefile_path, makefile).expect("a makefile");
-    let make = |goal: &str| run(Command::new(&make).args(["-s", "-f"]).arg(&makefile_path).arg(goal));
+    let make = |goal: &str| {
+        run(Command::new(&make)
+            .args(["-s", "-f"])
+            .arg(&makefile_path)
+            .arg(goal))
+    };
     make(&format!("{}/build/stamp", dir.display()));
     let options = make("options");
-    let sources: Vec<_> = options.lines().take_while(|option| *option != "--features").collect();
+    let sources: Vec<_> = options
+        .lines()
+        .take_while(|option| *option != "--features")
+        .collect();
     assert_eq!(sources.len(), 4, "{options}");
 
     // Out of the tree, so that only the options say where crates are.
@@ -147,9 +180,9 @@ fn buildroot_can_build_without_network() {
 
 /// A crate in the cache of cargo, from whichever registry it came.
 fn cached_crate(file: &str) -> Option<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
-        std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"))
-    })?;
+    let home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))?;
     fs::read_dir(home.join("registry/cache"))
         .ok()?
         .filter_map(|registry| Some(registry.ok()?.path().join(file)))

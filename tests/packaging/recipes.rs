@@ -15,11 +15,20 @@ fn versions_are_those_of_the_package() {
         .filter_map(|file| Some(file.file_name()?.to_str()?.strip_suffix(".bb")?.to_owned()))
         .filter(|name| name.contains('_'))
         .collect();
-    assert_eq!(recipes, [format!("elbus-static_{version}"), format!("elbus_{version}")]);
+    assert_eq!(
+        recipes,
+        [
+            format!("elbus-static_{version}"),
+            format!("elbus_{version}")
+        ]
+    );
     for package in ["elbus", "elbus-static"] {
         let makefile = text(&format!("buildroot/package/{package}/{package}.mk"));
         let line = format!("_VERSION = {version}");
-        assert!(makefile.lines().any(|found| found.ends_with(&line)), "{makefile}");
+        assert!(
+            makefile.lines().any(|found| found.ends_with(&line)),
+            "{makefile}"
+        );
     }
 }
 
@@ -30,7 +39,10 @@ fn licence_checksums_are_right() {
         let printed = run(Command::new(program).arg(&license));
         printed.split(' ').next().expect("a checksum").to_owned()
     };
-    let md5 = format!("LIC_FILES_CHKSUM = \"file://LICENSE;md5={}\"", sum("md5sum"));
+    let md5 = format!(
+        "LIC_FILES_CHKSUM = \"file://LICENSE;md5={}\"",
+        sum("md5sum")
+    );
     let version = package_field("version");
     for recipe in ["elbus", "elbus-static"] {
         let recipe = text(&format!("{RECIPE}/{recipe}_{version}.bb"));
@@ -47,7 +59,9 @@ fn licence_checksums_are_right() {
 fn init_files_of_the_recipes_exist() {
     let buildroot = text("buildroot/package/elbus/elbus.mk");
     let yocto = text(&format!("{RECIPE}/elbus.inc"));
-    let buildroot_names = buildroot.split_whitespace().filter_map(|word| word.strip_prefix("$(ELBUS_SITE)/"));
+    let buildroot_names = buildroot
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix("$(ELBUS_SITE)/"));
     let yocto_names = yocto
         .split_whitespace()
         .filter_map(|word| word.strip_prefix("$1/"))
@@ -59,13 +73,19 @@ fn init_files_of_the_recipes_exist() {
 
     let mut seen = 0;
     for name in buildroot_names.map(str::to_owned).chain(yocto_names) {
-        assert!(root().join(&name).is_file(), "{name} is in a recipe, but not there");
+        assert!(
+            root().join(&name).is_file(),
+            "{name} is in a recipe, but not there"
+        );
         seen += 1;
     }
     assert!(seen >= 8, "{seen} names");
     for unit in units {
         assert!(root().join("init/systemd").join(unit).is_file(), "{unit}");
-        assert!(buildroot.contains(&format!("$(ELBUS_SITE)/init/systemd/{unit}")), "{unit}");
+        assert!(
+            buildroot.contains(&format!("$(ELBUS_SITE)/init/systemd/{unit}")),
+            "{unit}"
+        );
     }
 }
 
@@ -73,13 +93,16 @@ fn init_files_of_the_recipes_exist() {
 fn features_of_the_recipes_exist() {
     let manifest = text("Cargo.toml");
     let version = package_field("version");
-    let recipes = text(&format!("{RECIPE}/elbus_{version}.bb")) + &text("buildroot/package/elbus/elbus.mk");
+    let recipes =
+        text(&format!("{RECIPE}/elbus_{version}.bb")) + &text("buildroot/package/elbus/elbus.mk");
     let mut words = recipes.split(|c: char| c.is_whitespace() || c == '"');
     let mut seen = 0;
     while words.any(|word| word == "--features") {
         let feature = words.next().expect("a feature");
         assert!(
-            manifest.lines().any(|line| line.starts_with(&format!("{feature} = ["))),
+            manifest
+                .lines()
+                .any(|line| line.starts_with(&format!("{feature} = ["))),
             "there is no feature {feature}"
         );
         seen += 1;
@@ -92,9 +115,15 @@ fn features_of_the_recipes_exist() {
 fn yocto_builds_jemalloc_as_the_project_does() {
     const KEY: &str = "JEMALLOC_SYS_WITH_MALLOC_CONF";
     let config = text(".cargo/config.toml");
-    let line = config.lines().find(|line| line.starts_with(KEY)).expect("a configuration");
+    let line = config
+        .lines()
+        .find(|line| line.starts_with(KEY))
+        .expect("a configuration");
     let recipe = text(&format!("{RECIPE}/elbus_{}.bb", package_field("version")));
-    assert!(recipe.contains(&format!("export {line}\n")), "{line}\n{recipe}");
+    assert!(
+        recipe.contains(&format!("export {line}\n")),
+        "{line}\n{recipe}"
+    );
 }
 
 #[test]
@@ -120,5 +149,8 @@ fn layer_has_what_the_layer_checker_wants() {
     assert!(!text("yocto/meta-elbus/SECURITY.md").is_empty());
     assert_eq!(text("yocto/meta-elbus/LICENSE"), text("LICENSE"));
     let layer = text("yocto/meta-elbus/conf/layer.conf");
-    assert!(layer.contains("LAYERSERIES_COMPAT_elbus = \"scarthgap wrynose\""), "{layer}");
+    assert!(
+        layer.contains("LAYERSERIES_COMPAT_elbus = \"scarthgap wrynose\""),
+        "{layer}"
+    );
 }

@@ -40,7 +40,9 @@ fn scripts_parse() {
 
 #[test]
 fn scripts_for_devices_parse_in_busybox() {
-    let Some(busybox) = find("busybox") else { return };
+    let Some(busybox) = find("busybox") else {
+        return;
+    };
     for (script, _) in scripts().into_iter().filter(|(_, shell)| *shell == "sh") {
         run(Command::new(&busybox).args(["sh", "-n"]).arg(script));
     }
@@ -48,7 +50,9 @@ fn scripts_for_devices_parse_in_busybox() {
 
 #[test]
 fn shellcheck_finds_nothing() {
-    let Some(shellcheck) = find("shellcheck") else { return };
+    let Some(shellcheck) = find("shellcheck") else {
+        return;
+    };
     for (script, shell) in scripts() {
         run(Command::new(&shellcheck)
             .current_dir(root())

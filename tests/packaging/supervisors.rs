@@ -41,14 +41,25 @@ fn procd(options: &str) -> String {
         procd_open_instance() { :; }; procd_close_instance() { :; }
         procd_set_param() { [ \"$1\" != command ] || { shift; printf '%s\\n' \"$@\"; }; }
         procd_append_param() { procd_set_param \"$@\"; }";
-    source("init/openwrt/elbusd.init", "procd", options, stubs, "start_service").join(" ")
+    source(
+        "init/openwrt/elbusd.init",
+        "procd",
+        options,
+        stubs,
+        "start_service",
+    )
+    .join(" ")
 }
 
 /// The command line of the unit, as systemd would split it.
 fn systemd(options: &str) -> String {
     let unit = text("init/systemd/elbusd.service");
-    let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart="));
-    start.expect("a command").replace("$ELBUSD_OPTIONS", options)
+    let start = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
+    start
+        .expect("a command")
+        .replace("$ELBUSD_OPTIONS", options)
 }
 
 #[test]
@@ -110,17 +121,33 @@ fn broker_knows_the_options() {
         return;
     }
     let sysv = text("init/sysv/S50elbus");
-    let (_, start) = sysv.split_once("\"$ELBUSD_PROGRAM\" -D").expect("the start");
+    let (_, start) = sysv
+        .split_once("\"$ELBUSD_PROGRAM\" -D")
+        .expect("the start");
     let (start, _) = start.split_once("||").expect("its end");
     let examples = text("init/default/elbusd");
-    let examples = examples.lines().filter_map(|line| line.strip_prefix("#ELBUSD_OPTIONS="));
-    let mut commands = vec![openrc(OPTIONS), procd(OPTIONS), systemd(OPTIONS), format!("-D {start}")];
+    let examples = examples
+        .lines()
+        .filter_map(|line| line.strip_prefix("#ELBUSD_OPTIONS="));
+    let mut commands = vec![
+        openrc(OPTIONS),
+        procd(OPTIONS),
+        systemd(OPTIONS),
+        format!("-D {start}"),
+    ];
     commands.extend(examples.map(|example| example.trim_matches('"').to_owned()));
     assert!(commands.len() >= 7, "{commands:?}");
     for command in commands {
         let negative = |word: &&str| !word[1..].starts_with(|c: char| c.is_ascii_digit());
-        for option in command.split_whitespace().filter(|word| word.starts_with('-')).filter(negative) {
-            assert!(options.contains(&option), "elbusd has no {option}: {command}");
+        for option in command
+            .split_whitespace()
+            .filter(|word| word.starts_with('-'))
+            .filter(negative)
+        {
+            assert!(
+                options.contains(&option),
+                "elbusd has no {option}: {command}"
+            );
         }
     }
 }

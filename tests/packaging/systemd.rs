@@ -29,7 +29,9 @@ fn units(name: &str) -> Vec<PathBuf> {
 
 #[test]
 fn units_are_valid() {
-    let Some(analyze) = find("systemd-analyze") else { return };
+    let Some(analyze) = find("systemd-analyze") else {
+        return;
+    };
     let version = run(Command::new(&analyze).arg("--version"));
     let version = version.split(' ').nth(1).and_then(|word| word.parse().ok());
     let old = version.is_some_and(|version: u32| version < KNOWS_NOTIFY_RELOAD);
@@ -51,7 +53,9 @@ fn units_are_valid() {
 
 #[test]
 fn service_is_confined() {
-    let Some(analyze) = find("systemd-analyze") else { return };
+    let Some(analyze) = find("systemd-analyze") else {
+        return;
+    };
     run(Command::new(analyze)
         .args(["security", "--offline=true", "--no-pager"])
         .arg(format!("--threshold={EXPOSURE_MAX}"))
@@ -60,7 +64,9 @@ fn service_is_confined() {
 
 #[test]
 fn user_can_be_made() {
-    let Some(sysusers) = find("systemd-sysusers") else { return };
+    let Some(sysusers) = find("systemd-sysusers") else {
+        return;
+    };
     let empty = scratch("sysusers");
     let printed = run(Command::new(sysusers)
         .arg("--dry-run")

@@ -103,7 +103,8 @@ impl Device {
     fn noted(&self) -> Vec<String> {
         let log = self.dir.join("log");
         let text = fs::read_to_string(&log).unwrap_or_default();
-        let _ = fs::remove_file(log);
+        // Emptied, not removed: the stand-in goes on writing to it.
+        let _ = fs::write(log, "");
         text.lines().map(str::to_owned).collect()
     }
 
@@ -140,7 +141,10 @@ fn devices(name: &str) -> Vec<Device> {
     }
     if find("start-stop-daemon").is_some() {
         let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        devices.push(Device::new(scratch(&format!("{name}-machine")), path.to_owned()));
+        devices.push(Device::new(
+            scratch(&format!("{name}-machine")),
+            path.to_owned(),
+        ));
     }
     devices
 }
@@ -178,7 +182,10 @@ fn broker_is_started_reloaded_restarted_and_stopped() {
         assert_eq!(device.noted(), [expected.clone()]);
         let link = fs::read_link(run.join("elbus.sock")).expect("a link");
         assert_eq!(link, Path::new("elbus/elbus.sock"));
-        let mode = fs::metadata(run.join("elbus")).expect("a directory").permissions().mode();
+        let mode = fs::metadata(run.join("elbus"))
+            .expect("a directory")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o7777, 0o755);
 
         device.expect("start", 0, "Starting elbusd: already running\n");
@@ -187,13 +194,20 @@ fn broker_is_started_reloaded_restarted_and_stopped() {
         device.expect("reload", 0, "Reloading elbusd: OK\n");
         device.expect("restart", 0, "Stopping elbusd: OK\nStarting elbusd: OK\n");
         assert_ne!(device.pid(), pid);
-        assert_eq!(device.noted(), ["HUP".to_owned(), "TERM".to_owned(), expected]);
+        assert_eq!(
+            device.noted(),
+            ["HUP".to_owned(), "TERM".to_owned(), expected]
+        );
 
         device.expect("stop", 0, "Stopping elbusd: OK\n");
         device.expect("stop", 0, "Stopping elbusd: not running\n");
         device.expect("status", 3, "elbusd is not running\n");
         device.expect("reload", 1, "Reloading elbusd: FAIL: not running\n");
-        device.expect("restart", 0, "Stopping elbusd: not running\nStarting elbusd: OK\n");
+        device.expect(
+            "restart",
+            0,
+            "Stopping elbusd: not running\nStarting elbusd: OK\n",
+        );
     }
 }
 
@@ -201,10 +215,18 @@ fn broker_is_started_reloaded_restarted_and_stopped() {
 fn what_is_missing_is_named() {
     for mut device in devices("missing") {
         let user = std::mem::replace(&mut device.user, "no-such-user".to_owned());
-        device.expect("start", 1, "Starting elbusd: FAIL: there is no user no-such-user\n");
+        device.expect(
+            "start",
+            1,
+            "Starting elbusd: FAIL: there is no user no-such-user\n",
+        );
         device.user = user;
         device.program = "/nowhere/elbusd".into();
-        device.expect("start", 1, "Starting elbusd: FAIL: /nowhere/elbusd is missing\n");
+        device.expect(
+            "start",
+            1,
+            "Starting elbusd: FAIL: /nowhere/elbusd is missing\n",
+        );
         assert_eq!(device.noted(), [""; 0]);
     }
 }
@@ -213,7 +235,11 @@ fn what_is_missing_is_named() {
 fn a_broker_that_does_not_start_is_a_failure() {
     for mut device in devices("failure") {
         device.environment.push(("STAND_IN_STATUS", "3".to_owned()));
-        device.expect("start", 1, "Starting elbusd: FAIL: elbusd ended with status 3\n");
+        device.expect(
+            "start",
+            1,
+            "Starting elbusd: FAIL: elbusd ended with status 3\n",
+        );
         device.expect("status", 3, "elbusd is not running\n");
     }
 }
@@ -236,7 +262,11 @@ fn a_broker_that_never_stops_is_a_failure() {
         device.set("ELBUSD_STOP_TIMEOUT=1");
         device.environment.push(("STAND_IN_TERMS", "3".to_owned()));
         device.expect("start", 0, "Starting elbusd: OK\n");
-        device.expect("stop", 1, "Stopping elbusd: FAIL: still running after 3 s\n");
+        device.expect(
+            "stop",
+            1,
+            "Stopping elbusd: FAIL: still running after 3 s\n",
+        );
         // Its successor must not be started beside it.
         device.expect("start", 0, "Starting elbusd: already running\n");
     }
@@ -270,7 +300,10 @@ fn group_of_the_socket_is_given_once() {
         device.set("ELBUSD_OPTIONS=\"--socket-group plc\"");
         device.expect("start", 0, "Starting elbusd: OK\n");
         let noted = device.noted().remove(0);
-        assert!(noted.ends_with("--oom-score-adj -900 --socket-group plc"), "{noted}");
+        assert!(
+            noted.ends_with("--oom-score-adj -900 --socket-group plc"),
+            "{noted}"
+        );
     }
 }
 
@@ -279,7 +312,10 @@ fn usage_is_shown() {
     for device in devices("usage") {
         let (status, printed) = device.script("begin");
         assert_eq!(status, 2);
-        assert!(printed.contains("{start|stop|restart|reload|status}"), "{printed}");
+        assert!(
+            printed.contains("{start|stop|restart|reload|status}"),
+            "{printed}"
+        );
     }
 }
 
@@ -287,8 +323,13 @@ fn usage_is_shown() {
 #[test]
 fn script_names_no_program_beyond_the_applets() {
     let script = text("init/sysv/S50elbus");
-    for program in ["pgrep", "pidof", "killall", "usleep", "install", "seq", "grep", "awk", "sed"] {
-        assert!(!script.split_whitespace().any(|word| word == program), "{program}");
+    for program in [
+        "pgrep", "pidof", "killall", "usleep", "install", "seq", "grep", "awk", "sed",
+    ] {
+        assert!(
+            !script.split_whitespace().any(|word| word == program),
+            "{program}"
+        );
     }
 }
 
@@ -309,16 +350,23 @@ fn the_real_broker_serves_under_its_user() {
         device.set("ELBUSD_OOM_SCORE=100");
         if nix::unistd::geteuid().is_root() {
             device.user = "nobody".to_owned();
-            device.group = run(Command::new("id").args(["-gn", "nobody"])).trim().to_owned();
+            device.group = run(Command::new("id").args(["-gn", "nobody"]))
+                .trim()
+                .to_owned();
         }
         device.expect("start", 0, "Starting elbusd: OK\n");
         UnixStream::connect(dir.join("run/elbus.sock")).expect("a connection");
-        let owner = fs::metadata(format!("/proc/{}", device.pid())).expect("a process").uid();
+        let owner = fs::metadata(format!("/proc/{}", device.pid()))
+            .expect("a process")
+            .uid();
         let user = run(Command::new("id").args(["-u", &device.user]));
         assert_eq!(owner.to_string(), user.trim());
         device.expect("reload", 0, "Reloading elbusd: OK\n");
         device.expect("stop", 0, "Stopping elbusd: OK\n");
-        assert!(!dir.join("run/elbus/elbus.sock").exists(), "the socket was left");
+        assert!(
+            !dir.join("run/elbus/elbus.sock").exists(),
+            "the socket was left"
+        );
         fs::remove_dir_all(dir).expect("the directory");
     }
 }

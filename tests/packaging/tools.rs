@@ -48,7 +48,9 @@ pub fn python() -> Option<&'static Path> {
     match PYTHON.get_or_init(prepare) {
         Ok(python) => Some(python),
         Err(reason) => {
-            skip(&format!("oelint-adv and kconfiglib cannot be installed: {reason}"));
+            skip(&format!(
+                "oelint-adv and kconfiglib cannot be installed: {reason}"
+            ));
             None
         }
     }
@@ -68,8 +70,14 @@ pub fn printed(output: &Output) -> String {
 /// If it cannot be run or fails.
 #[track_caller]
 pub fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let output = command
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let printed = printed(&output);
-    assert!(output.status.success(), "{command:?}: {}\n{printed}", output.status);
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{printed}",
+        output.status
+    );
     printed
 }

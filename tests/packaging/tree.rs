@@ -35,7 +35,9 @@ pub fn files(dir: &str) -> Vec<PathBuf> {
 
 /// An empty directory for one test, below the target directory.
 pub fn scratch(name: &str) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("packaging").join(name);
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("packaging")
+        .join(name);
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir_all(&dir).expect("a directory for the test");
     dir
@@ -61,7 +63,12 @@ pub fn copy(paths: &[&str], to: &Path) {
 pub fn package_field(key: &str) -> String {
     text("Cargo.toml")
         .lines()
-        .find_map(|line| line.strip_prefix(key)?.trim().strip_prefix("= \"")?.strip_suffix('"'))
+        .find_map(|line| {
+            line.strip_prefix(key)?
+                .trim()
+                .strip_prefix("= \"")?
+                .strip_suffix('"')
+        })
         .unwrap_or_else(|| panic!("Cargo.toml has no {key}"))
         .to_owned()
 }

@@ -16,8 +16,15 @@ const SERIES: [&str; 2] = ["scarthgap", "wrynose"];
 fn lint(python: &Path, layer: &Path, series: &str) -> Output {
     let recipes: Vec<PathBuf> = files(LAYER)
         .iter()
-        .map(|file| file.strip_prefix(root().join(LAYER)).expect("a file of the layer").to_owned())
-        .filter(|file| file.extension().is_some_and(|end| ["bb", "inc", "conf"].iter().any(|e| *e == end)))
+        .map(|file| {
+            file.strip_prefix(root().join(LAYER))
+                .expect("a file of the layer")
+                .to_owned()
+        })
+        .filter(|file| {
+            file.extension()
+                .is_some_and(|end| ["bb", "inc", "conf"].iter().any(|e| *e == end))
+        })
         .collect();
     assert!(recipes.len() >= 5, "{recipes:?}");
     Command::new(python.with_file_name("oelint-adv"))
@@ -48,5 +55,9 @@ fn linter_finds_what_is_wrong() {
     fs::write(&recipe, text.replacen("LICENSE = ", "LICENSE=", 1)).expect("a recipe");
     let output = lint(python, &dir.join(LAYER), SERIES[0]);
     assert!(!output.status.success());
-    assert!(printed(&output).contains("oelint.vars.spacesassignment"), "{}", printed(&output));
+    assert!(
+        printed(&output).contains("oelint.vars.spacesassignment"),
+        "{}",
+        printed(&output)
+    );
 }

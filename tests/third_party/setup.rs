@@ -40,7 +40,8 @@ fn prepare() -> Result<Programs, String> {
     fs::create_dir_all(&work).map_err(|e| format!("cannot create {}: {e}", work.display()))?;
     let _lock = lock(&work.join("lock"))?;
     let scripts = sources.join("python");
-    let requirements = ["build-requirements.txt", "requirements.txt"].map(|name| scripts.join(name));
+    let requirements =
+        ["build-requirements.txt", "requirements.txt"].map(|name| scripts.join(name));
     let python = install_packages(&requirements, &work.join("venv"))?;
     let binaries = build_crates(&sources, &work.join("peers"))?;
     Ok(Programs {
