@@ -176,6 +176,8 @@ fn buildroot_can_build_without_network() {
         .args(["fetch", "--offline", "--locked", "--manifest-path"])
         .arg(root().join("Cargo.toml"))
         .args(sources));
+    // All crates, twice, are a lot.
+    fs::remove_dir_all(dir).expect("the directory");
 }
 
 /// A crate in the cache of cargo, from whichever registry it came.

@@ -4,7 +4,8 @@
 //! A tool that is not there is named on stderr, and what it would have checked is skipped; with
 //! `ELBUS_TESTS_NO_SKIP=1`, as in `.ci/run`, that is a failure. Used are `shellcheck`, `busybox`,
 //! `start-stop-daemon`, `systemd-analyze`, `systemd-sysusers`, `make`, `cc`, and Python packages that
-//! the first test to need them installs below the target directory.
+//! the first test to need them installs below the target directory. `ELBUSD` names another broker than
+//! the one that cargo built.
 
 #![cfg(all(unix, feature = "server"))]
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::tools::{run, skip};
+use crate::tools::{self, run, skip};
 use crate::tree::{root, scratch, text};
 
 const OPTIONS: &str = "-B 127.0.0.1:7777 -w 1";
@@ -67,7 +67,7 @@ fn openrc_starts_the_broker_with_its_options() {
     assert_eq!(
         openrc(OPTIONS),
         "/usr/sbin/elbusd --log-syslog -B /run/elbus/elbus.sock --user elbus --group elbus \
-         --oom-score-adj -900 --socket-group elbus -B 127.0.0.1:7777 -w 1"
+         --oom-score-adj -900 -B 127.0.0.1:7777 -w 1"
     );
 }
 
@@ -89,7 +89,7 @@ fn openwrt_starts_the_broker_with_its_options() {
     assert_eq!(
         procd(OPTIONS),
         "/usr/sbin/elbusd -B /var/run/elbus/elbus.sock --user elbus --group elbus \
-         --oom-score-adj -900 --socket-group elbus -B 127.0.0.1:7777 -w 1"
+         --oom-score-adj -900 -B 127.0.0.1:7777 -w 1"
     );
 }
 
@@ -101,17 +101,10 @@ fn systemd_starts_the_broker_with_its_options() {
     );
 }
 
-#[test]
-fn group_of_the_socket_is_given_once() {
-    for command in [openrc("--socket-group plc"), procd("--socket-group plc")] {
-        assert_eq!(command.matches("--socket-group").count(), 1, "{command}");
-    }
-}
-
 /// Nothing is passed that the program does not know, in the examples of the defaults neither.
 #[test]
 fn broker_knows_the_options() {
-    let help = run(Command::new(env!("CARGO_BIN_EXE_elbusd")).arg("--help"));
+    let help = run(Command::new(tools::broker()).arg("--help"));
     let options: Vec<_> = help
         .split(|c: char| c.is_whitespace() || c == ',')
         .filter(|word| word.starts_with('-'))

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::tools::{find, printed, run};
+use crate::tools::{self, find, printed, run};
 use crate::tree::{root, scratch, text};
 
 /// What `systemd-analyze security` may say at most, in tenths.
@@ -16,10 +16,12 @@ const KNOWS_NOTIFY_RELOAD: u32 = 253;
 /// Copies of the units whose program is the one that was built: systemd looks whether it is there.
 fn units(name: &str) -> Vec<PathBuf> {
     let dir = scratch(name);
+    let broker = tools::broker();
+    let broker = broker.to_str().expect("a path");
     ["elbusd.service", "elbusd.socket", "elbus.slice"]
         .map(|unit| {
             let text = text(&format!("init/systemd/{unit}"));
-            let text = text.replace("/usr/sbin/elbusd", env!("CARGO_BIN_EXE_elbusd"));
+            let text = text.replace("/usr/sbin/elbusd", broker);
             let copy = dir.join(unit);
             fs::write(&copy, text).expect("a copy");
             copy

@@ -23,6 +23,12 @@ pub fn find(name: &str) -> Option<PathBuf> {
     found
 }
 
+/// The program under test; `ELBUSD` names another one, as for the other tests.
+pub fn broker() -> PathBuf {
+    let built = || env!("CARGO_BIN_EXE_elbusd").into();
+    std::env::var_os("ELBUSD").map_or_else(built, PathBuf::from)
+}
+
 /// Says on stderr, past the harness that keeps the output of successful tests, what is not checked.
 ///
 /// # Panics

@@ -10,6 +10,7 @@ ELBUS_PROGRAMS ?= "${ELBUS_CHECKOUT}/target/${ELBUS_TARGET}/device"
 ELBUS_TARGET ?= ""
 ELBUS_TARGET:aarch64 ?= "aarch64-unknown-linux-musl"
 ELBUS_TARGET:armv7a ?= "armv7-unknown-linux-musleabihf"
+ELBUS_TARGET:armv7ve ?= "armv7-unknown-linux-musleabihf"
 ELBUS_TARGET:riscv64 ?= "riscv64gc-unknown-linux-musl"
 ELBUS_TARGET:x86-64 ?= "x86_64-unknown-linux-musl"
 

@@ -5,9 +5,7 @@ require elbus-crates.inc
 
 LIC_FILES_CHKSUM = "file://LICENSE;md5=3b83ef96387f14655fc854ddc3c6bd57"
 
-# The commit that is checked out where this layer lies. For another repository, set both, for example
-#   ELBUS_SRC_URI = "git://git.example.com/elbus.git;protocol=https;branch=main"
-#   SRCREV:pn-elbus = "0123456789abcdef..."
+# The commit that is checked out where this layer lies. For another repository, see the README.
 ELBUS_SRC_URI ?= "git://${ELBUS_CHECKOUT};protocol=file;nobranch=1;usehead=1"
 # The folder is the default of S in every series; the fetcher's own choice changed between them.
 SRC_URI += "${ELBUS_SRC_URI};destsuffix=${BP}"
