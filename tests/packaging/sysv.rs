@@ -179,7 +179,7 @@ fn broker_is_started_reloaded_restarted_and_stopped() {
             user = device.user,
             group = device.group,
         );
-        assert_eq!(device.noted(), [expected.clone()]);
+        assert_eq!(device.noted(), std::slice::from_ref(&expected));
         let link = fs::read_link(run.join("elbus.sock")).expect("a link");
         assert_eq!(link, Path::new("elbus/elbus.sock"));
         let mode = fs::metadata(run.join("elbus"))
