@@ -1,4 +1,5 @@
-//! Virtual environments for the Python packages that tests need: made once, below the target directory.
+//! Virtual environments for the Python packages that tests need: made once, below the target
+//! directory.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

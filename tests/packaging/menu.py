@@ -1,6 +1,6 @@
 """Reads the menus of the Buildroot tree as Buildroot does, and prints what a configuration gives.
 
-    menu.py TOP CONFIGURATION      TOP sources the tree; BR2_EXTERNAL_ELBUS_PATH is in the environment
+    menu.py TOP CONFIGURATION    TOP sources the tree, $BR2_EXTERNAL_ELBUS_PATH says where
 """
 
 import sys

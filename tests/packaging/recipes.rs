@@ -1,8 +1,9 @@
 //! What the recipes say about the project is what the project says about itself.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
-use crate::tools::run;
+use crate::tools::{run, skip};
 use crate::tree::{files, package_field, root, text};
 
 const RECIPE: &str = "yocto/meta-elbus/recipes-connectivity/elbus";
@@ -53,8 +54,8 @@ fn licence_checksums_are_right() {
     assert!(hashes.lines().any(|line| line == sha256), "{hashes}");
 }
 
-/// Every path into `init/` that a recipe names is there, and every file there but the notes of other
-/// systems is named by both.
+/// Every path into `init/` that a recipe names is there, and every file there but the notes of
+/// other systems is named by both.
 #[test]
 fn init_files_of_the_recipes_exist() {
     let buildroot = text("buildroot/package/elbus/elbus.mk");
@@ -108,6 +109,31 @@ fn features_of_the_recipes_exist() {
         seen += 1;
     }
     assert!(seen >= 7, "{seen} features");
+}
+
+/// The static recipes take programs from where the script for static builds puts them.
+#[test]
+fn targets_of_the_static_recipes_exist() {
+    let version = package_field("version");
+    for recipe in [
+        format!("{RECIPE}/elbus-static_{version}.bb"),
+        "buildroot/package/elbus-static/Config.in".to_owned(),
+    ] {
+        let recipe = text(&recipe);
+        let targets: BTreeSet<_> = recipe
+            .split(['/', '"'])
+            .filter(|word| word.contains("-unknown-linux-"))
+            .collect();
+        assert_eq!(targets.len(), 4, "{targets:?}");
+        for target in targets {
+            if !root().join("targets").exists() {
+                skip("there is no script for static builds");
+                return;
+            }
+            let file = root().join("targets").join(format!("{target}.toml"));
+            assert!(file.is_file(), "there is no {}", file.display());
+        }
+    }
 }
 
 /// In a build directory of its own, cargo does not see `.cargo/config.toml`.

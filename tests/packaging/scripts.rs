@@ -1,4 +1,5 @@
-//! Every shell script of init files and recipes parses, and `shellcheck` has nothing to say about it.
+//! Every shell script of init files and recipes parses, and `shellcheck` has nothing to say about
+//! it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

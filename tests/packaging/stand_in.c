@@ -1,5 +1,6 @@
-/* Stands in for elbusd where a test wants to see how the init script treats it: goes to the background
- * and writes its pid file as elbusd -D does, and notes its arguments and signals in $STAND_IN_LOG.
+/* Stands in for elbusd where a test wants to see how the init script treats it: goes to the
+ * background and writes its pid file as elbusd -D does, and notes its arguments and signals in
+ * $STAND_IN_LOG.
  *
  * $STAND_IN_STATUS: fails with this exit status instead. $STAND_IN_TERMS: how many SIGTERM end it.
  */

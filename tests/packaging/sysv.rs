@@ -1,5 +1,5 @@
-//! The BusyBox script, run for real, with the applets of BusyBox and with the programs of this machine:
-//! against a program that notes how it is treated, and against the broker.
+//! The BusyBox script, run for real, with the applets of BusyBox and with the programs of this
+//! machine: against a program that notes how it is treated, and against the broker.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

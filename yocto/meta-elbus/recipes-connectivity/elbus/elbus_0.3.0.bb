@@ -1,4 +1,5 @@
-# Built from source, with the checksum of each crate. Rust 1.88 or newer: see the README of the layer.
+# Built from source, with the checksum of each crate. Rust 1.88 or newer: see the README of the
+# layer.
 
 require elbus.inc
 require elbus-crates.inc
