@@ -22,6 +22,8 @@ mod peer;
 mod rpc;
 mod secondaries;
 mod setup;
+#[path = "../common/venv.rs"]
+mod venv;
 
 // SWITCH: delete the following line (and the file it names) when the crate has its client.
 mod ours;
