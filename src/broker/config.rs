@@ -199,8 +199,8 @@ impl ServerConfig {
         self
     }
 
-    /// User id that a UNIX socket is given, for a process that is going to run as that user. Default:
-    /// the user of the process.
+    /// User id that a UNIX socket or fifo is given, for a process that is going to run as that
+    /// user. Default: the user of the process.
     pub fn socket_owner(mut self, uid: u32) -> Self {
         self.socket_owner = Some(uid);
         self

@@ -250,8 +250,8 @@ impl Broker {
     }
 
     /// Serves a UNIX socket that listens already, for instance one that the service manager has
-    /// opened. What is at its path stays as it is: its mode, its owner, and the socket when the broker
-    /// ends. To be called within a runtime; the socket is made non-blocking.
+    /// opened. What is at its path stays as it is: its mode, its owner, and the socket itself when
+    /// the broker ends. The socket is made non-blocking.
     ///
     /// ```
     /// use std::os::unix::net::UnixListener;
@@ -263,7 +263,7 @@ impl Broker {
     /// # let path = std::env::temp_dir().join(format!("elbus-doc-{}.sock", std::process::id()));
     /// let socket = UnixListener::bind(&path)?;
     /// let mut broker = Broker::new();
-    /// broker.spawn_unix_listener(socket, ServerConfig::new())?;
+    /// broker.spawn_unix_listener(socket, ServerConfig::new()).await?;
     /// # drop(broker);
     /// # std::fs::remove_file(&path)?;
     /// # Ok(())
@@ -273,7 +273,8 @@ impl Broker {
     /// # Errors
     ///
     /// `Io` if the system refuses.
-    pub fn spawn_unix_listener(
+    #[allow(clippy::unused_async)]
+    pub async fn spawn_unix_listener(
         &mut self,
         socket: std::os::unix::net::UnixListener,
         config: ServerConfig,
@@ -284,13 +285,13 @@ impl Broker {
         self.listen(&port, Acceptor::Unix(socket), config)
     }
 
-    /// Serves a TCP socket that listens already. To be called within a runtime; the socket is made
-    /// non-blocking.
+    /// Serves a TCP socket that listens already. The socket is made non-blocking.
     ///
     /// # Errors
     ///
     /// `Io` if the system refuses.
-    pub fn spawn_tcp_listener(
+    #[allow(clippy::unused_async)]
+    pub async fn spawn_tcp_listener(
         &mut self,
         socket: std::net::TcpListener,
         config: ServerConfig,

@@ -91,8 +91,8 @@ pub(super) async fn listen_at(
     Ok((listener, bound))
 }
 
-/// Gives a socket or fifo the mode, and the owner and group of the configuration. A symbolic link is
-/// not followed: who owns the directory may have put one in its place, and the process may be root.
+/// Gives a socket or fifo the mode, and the owner and group of the configuration. A symbolic link
+/// is not followed: who owns the directory may have put one in its place, and this may be root.
 pub(super) fn apply_rights(
     path: &Path,
     mode: Option<u32>,
@@ -122,8 +122,9 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     let bits = Mode::from_bits_truncate(mode);
     match fchmodat(AT_FDCWD, path, bits, FchmodatFlags::NoFollowSymlink) {
         Ok(()) => Ok(()),
-        // Neither a kernel that can do it (6.6) nor /proc, with which the C library does.
-        Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => {
+        // Kernels before 6.6 cannot do it. The C library can, with /proc. The same error means that
+        // it is a link, so that alone is no reason to follow it.
+        Err(Errno::EOPNOTSUPP) if !Path::new("/proc/self/fd").exists() => {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
         }
         Err(e) => Err(e.into()),

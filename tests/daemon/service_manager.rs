@@ -1,4 +1,4 @@
-//! What the service manager is told: `NOTIFY_SOCKET`, the watchdog, and the priorities of the journal.
+//! What the service manager is told: `NOTIFY_SOCKET`, the watchdog, the priorities of the journal.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -98,6 +98,24 @@ fn start_reload_and_stop_are_told_in_order() {
         manager.next_if_any(),
         None,
         "there is nothing after the end"
+    );
+}
+
+#[test]
+fn a_reload_that_fails_is_told() {
+    let dir = TempDir::new();
+    let manager = Manager::at_path(&dir);
+    let commands = "printf 'allow_everybody = true\\n' > {dir}/rules.toml; \
+                    export NOTIFY_SOCKET='{notify}'";
+    let broker = start(&dir, commands, &["--config", "{dir}/rules.toml"]);
+    assert_eq!(manager.next(), READY);
+    std::fs::write(broker.path("rules.toml"), "nonsense").expect("a file");
+    broker.process.signal(Signal::SIGHUP);
+    assert!(manager.next().starts_with("RELOADING=1\n"));
+    let ready = manager.next();
+    assert!(
+        ready.starts_with("READY=1\nSTATUS=") && ready != READY,
+        "{ready}"
     );
 }
 

@@ -126,8 +126,10 @@ async fn sockets_that_listen_already() {
     let before = mode(&path);
     broker
         .spawn_unix_listener(unix, config.clone())
+        .await
         .expect("a server");
-    broker.spawn_tcp_listener(tcp, config).expect("a server");
+    let served = broker.spawn_tcp_listener(tcp, config).await;
+    served.expect("a server");
 
     let path_text = path.to_str().expect("a plain path");
     let connect = async |address: &str, name| {

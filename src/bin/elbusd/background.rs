@@ -1,8 +1,8 @@
 //! `-D`: the broker runs in a second process that outlives the first.
 //!
 //! The first process doubles itself before it has threads, waits until the second reports that it
-//! listens, and ends. If that fails instead, its messages have gone to the same stderr, and the first
-//! process fails too. So "exit status 0" means "the broker is up".
+//! listens, and ends. If that one fails instead, its messages have gone to the same stderr, and the
+//! first process fails too. So "exit status 0" means "the broker is up".
 //!
 //! The descriptors 0, 1 and 2 of the background process are replaced, never closed: a descriptor
 //! that was opened later and took one of these numbers would receive what is meant for a terminal
@@ -91,8 +91,8 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// A message for humans. Also when the first process is gone: a start that was given up must not
-    /// leave a broker behind.
+    /// A message for humans. Also when the first process is gone: a start that was given up must
+    /// not leave a broker behind.
     pub fn ready(mut self) -> Result<(), String> {
         // First stderr: whoever waits for its end must see it when the first process has ended.
         dup2_stderr(&null()?).map_err(|error| format!("cannot let go of stderr: {error}"))?;

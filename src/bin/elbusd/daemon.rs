@@ -16,7 +16,7 @@ use crate::background::Report;
 use crate::descriptors;
 use crate::inherited::Inherited;
 use crate::listening::Doors;
-use crate::manager::{Manager, READY};
+use crate::manager::{Manager, READY, READY_AS_BEFORE};
 use crate::oom_score;
 use crate::pid_file::PidFile;
 use crate::privileges::{self, Target};
@@ -110,8 +110,8 @@ async fn serve(start: Start<'_>, workers: Vec<Handle>, manager: &Manager) -> Res
             Request::Stop(signal) => break signal,
             Request::Reload => {
                 manager.tell_reloading();
-                reload(&broker, rules.as_ref());
-                manager.tell(READY);
+                let done = reload(&broker, rules.as_ref());
+                manager.tell(if done { READY } else { READY_AS_BEFORE });
             }
         }
     };
@@ -171,18 +171,21 @@ impl Start<'_> {
 
 /// Reads the access rules again. When the log says that they are in force, they are, also for clients
 /// that are connected. The file is read in place: it is short, and nobody waits for a worker more.
-fn reload(broker: &Broker, rules: Option<&Rules>) {
+/// False if the rules cannot be used.
+fn reload(broker: &Broker, rules: Option<&Rules>) -> bool {
     let Some(rules) = rules else {
         log::info!("SIGHUP: there is no configuration to reload, nothing changes");
-        return;
+        return true;
     };
     match rules.reload() {
         Ok(change) => {
             broker.refresh_access();
             log::info!("SIGHUP: new access rules are in force: {change}");
+            true
         }
         Err(failure) => {
             log::error!("SIGHUP: the access rules stay as they were: {failure}");
+            false
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Sockets that the service manager has opened before it started this process (socket activation,
-//! `sd_listen_fds(3)`): descriptors from 3 on, as many as `LISTEN_FDS` says, if `LISTEN_PID` is this
-//! process. Their names, `LISTEN_FDNAMES`, mean nothing here.
+//! `sd_listen_fds(3)`): descriptors from 3 on, as many as `LISTEN_FDS` says, if `LISTEN_PID` is
+//! this process. Their names, `LISTEN_FDNAMES`, mean nothing here.
 
 use std::net::{TcpListener, ToSocketAddrs};
 use std::os::fd::{OwnedFd, RawFd};

@@ -36,8 +36,8 @@ impl Doors<'_> {
             let name = socket.name();
             let config = self.guarded();
             match socket {
-                Inherited::Unix(socket) => broker.spawn_unix_listener(socket, config),
-                Inherited::Tcp(socket) => broker.spawn_tcp_listener(socket, config),
+                Inherited::Unix(socket) => broker.spawn_unix_listener(socket, config).await,
+                Inherited::Tcp(socket) => broker.spawn_tcp_listener(socket, config).await,
             }
             .map_err(|error| format!("cannot listen on {name}: {error}"))?;
             log::info!("listening on {name}, which was open already");

@@ -1,4 +1,4 @@
-//! What the service manager is told about the state of this process, as `sd_notify(3)` describes it:
+//! What the service manager is told about the state of this process, as `sd_notify(3)` describes:
 //! a datagram to the socket that the environment names.
 //!
 //! The broker starts no other programs, so nobody inherits the variables.
@@ -15,6 +15,10 @@ use nix::time::{ClockId, clock_gettime};
 
 /// What it is told when clients can come.
 pub const READY: &str = "READY=1\nSTATUS=serving clients";
+
+/// What it is told then after a reload that has changed nothing.
+pub const READY_AS_BEFORE: &str =
+    "READY=1\nSTATUS=serving clients by the old access rules, the new ones cannot be used";
 
 /// What a service manager that is busy may make this process wait.
 const PATIENCE: Duration = Duration::from_millis(100);

@@ -18,8 +18,8 @@ const MODE: u32 = 0o644;
 /// Longest content that can be a process id, in bytes: 10 digits and a line end.
 const MAX_BYTES: u64 = 12;
 
-/// The pid file of this process. Removed with this value, unless somebody else has replaced it; if that
-/// is not allowed (any more), it is emptied: an old number may belong to anybody.
+/// The pid file of this process. Removed with this value, unless somebody else has replaced it; if
+/// that is not allowed (any more), it is emptied: an old number may belong to anybody.
 pub struct PidFile {
     path: PathBuf,
     file: Flock<File>,

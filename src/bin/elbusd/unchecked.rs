@@ -16,8 +16,9 @@ use nix::unistd::{ForkResult, fork};
 ///
 /// When the system has no room for another process.
 pub fn double() -> io::Result<ForkResult> {
-    // SAFETY: with one thread no lock can be held by a thread that the new process does not have, so
-    // that it may do whatever this one may.
+    // SAFETY: with one thread no lock can be held by a thread that the new process does not have,
+    // so that it may do whatever this one may. An allocator that was told to start a thread takes
+    // care of its own locks.
     Ok(unsafe { fork() }?)
 }
 

@@ -1,5 +1,5 @@
-//! Reads the texts of options: byte sizes, seconds, modes, users, groups, addresses. What makes no sense
-//! is refused here, so that the rest of the program can rely on what it gets.
+//! Reads the texts of options: byte sizes, seconds, modes, users, groups, addresses. What makes no
+//! sense is refused here, so that the rest of the program can rely on what it gets.
 
 use std::ffi::CString;
 use std::fmt;
@@ -135,8 +135,8 @@ pub fn account(text: &str) -> Result<Account, String> {
     }
 }
 
-/// The number of a user or group. The largest one is no such number: to the system it means "leave it
-/// as it is".
+/// The number of a user or group. The largest one is no such number: to the system it means "leave
+/// it as it is".
 fn id(text: &str) -> Option<u32> {
     text.parse().ok().filter(|id| *id != u32::MAX)
 }

@@ -1,5 +1,5 @@
 //! Signs of life for the service manager. One is given only when each worker has just carried out a
-//! task: a broker of which one thread hangs, in a lock or in an endless loop, is to be started again.
+//! task: a broker of which one thread hangs, in a lock or an endless loop, is to be started again.
 
 use std::convert::Infallible;
 
