@@ -205,3 +205,27 @@ fn bind_quietly(path: &Path) -> io::Result<OwnedFd> {
     bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(socket)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_are_not_changed_through_a_link() {
+        let path = |name| {
+            let name = format!("elbus-rights-{}-{name}", std::process::id());
+            std::env::temp_dir().join(name)
+        };
+        let (precious, link) = (path("precious"), path("link"));
+        std::fs::write(&precious, "").expect("a file");
+        set_mode(&precious, 0o600).expect("a mode");
+        std::os::unix::fs::symlink(&precious, &link).expect("a link");
+        let result = apply_rights(&link, Some(0o666), &ServerConfig::new());
+        let mode = precious.metadata().expect("a file").mode();
+        for path in [&link, &precious] {
+            std::fs::remove_file(path).expect("it is there");
+        }
+        assert!(result.is_err());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -135,6 +135,19 @@ fn what_was_left_behind_is_replaced_by_the_next_start() {
 }
 
 #[test]
+fn a_pid_file_that_is_out_of_reach_is_emptied_as_well() {
+    if !is_root() {
+        return;
+    }
+    let args = ["-P", "{dir}/closed/pid", "--user", STRANGER];
+    let mut broker = Served::start_prepared("mkdir -m 700 {dir}/closed", &args);
+    assert_runs_as_user_of(&broker, stranger().uid);
+    assert_eq!(broker.stop().code(), Some(0));
+    let pid = std::fs::read_to_string(broker.path("closed/pid"));
+    assert_eq!(pid.expect("a pid file"), "");
+}
+
+#[test]
 fn in_a_directory_of_its_own_nothing_is_left() {
     if !is_root() {
         return;

@@ -32,7 +32,7 @@ Signals:
 
 Service manager (for systemd: Type=notify or notify-reload):
   NOTIFY_SOCKET               told when clients can come, of reloads, of the stop
-  WATCHDOG_USEC, WATCHDOG_PID sign of life at half that time, if all threads work
+  WATCHDOG_USEC               sign of life at half that time, if all threads work
   LISTEN_FDS, LISTEN_PID      listening UNIX and TCP sockets, served as they are;
                               -B with the address of one uses that; without -B
                               there are no others

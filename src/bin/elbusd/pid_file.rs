@@ -62,18 +62,25 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        let holds_own_pid = open(&self.path)
-            .and_then(read)
-            .is_ok_and(|content| content == std::process::id().to_string());
-        if !holds_own_pid {
-            return;
-        }
-        if let Err(error) = fs::remove_file(&self.path) {
-            let path = self.path.display();
-            match self.file.set_len(0) {
-                Ok(()) => log::debug!("the pid file {path} is emptied, not removed: {error}"),
-                Err(_) => log::warn!("cannot remove the pid file {path}: {error}"),
+        match open(&self.path).and_then(read) {
+            Ok(content) if content == std::process::id().to_string() => {
+                if let Err(error) = fs::remove_file(&self.path) {
+                    self.empty(&error);
+                }
             }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => self.empty(&error),
+            _ => {}
+        }
+    }
+}
+
+impl PidFile {
+    /// Takes the number away at least. The file is open since before the privileges went.
+    fn empty(&self, why: &io::Error) {
+        let path = self.path.display();
+        match self.file.set_len(0) {
+            Ok(()) => log::debug!("the pid file {path} is emptied, not removed: {why}"),
+            Err(_) => log::warn!("cannot remove the pid file {path}: {why}"),
         }
     }
 }

@@ -103,6 +103,18 @@ mod tests {
     }
 
     #[test]
+    fn priorities_are_those_of_syslog() {
+        let levels = [
+            Level::Error,
+            Level::Warn,
+            Level::Info,
+            Level::Debug,
+            Level::Trace,
+        ];
+        assert_eq!(levels.map(priority), ["<3>", "<4>", "<6>", "<7>", "<7>"]);
+    }
+
+    #[test]
     fn a_full_pipe_is_not_writable_and_a_broken_one_is_not_waited_for() {
         let (reader, mut writer) = io::pipe().expect("a pipe");
         assert!(is_writable(&writer, 0).expect("an answer"));
