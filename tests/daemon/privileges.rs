@@ -20,14 +20,16 @@ const STRANGER: &str = "nobody";
 fn is_root() -> bool {
     let is_root = geteuid().is_root();
     if !is_root {
-        // Not `eprintln`, which is shown of tests that fail only.
-        let name = std::thread::current()
-            .name()
-            .unwrap_or_default()
-            .to_string();
-        let _ = writeln!(std::io::stderr(), "{name}: SKIPPED, it needs root");
+        skip("this needs root");
     }
     is_root
+}
+
+/// Says that a test does nothing. Not with `eprintln`, which is shown of tests that fail only.
+fn skip(why: &str) {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or_default();
+    let _ = writeln!(std::io::stderr(), "{name}: SKIPPED: {why}");
 }
 
 fn stranger() -> User {
@@ -56,11 +58,12 @@ fn of_each_thread(broker: &Served, field: &str) -> Vec<String> {
         .collect()
 }
 
-/// Waits until a thread that serves is that user, and asserts that each one is for good.
+/// Waits until each thread is that user, and asserts that it is for good.
 fn assert_runs_as(broker: &Served, uid: u32, gid: u32, groups: &[u32]) {
     let four = |id: u32| [id; 4].map(|id| id.to_string()).join(" ");
     eventually("another user", || {
-        (of_each_thread(broker, "Uid:")[0] == four(uid)).then_some(())
+        let users = of_each_thread(broker, "Uid:");
+        users.iter().all(|ids| *ids == four(uid)).then_some(())
     });
     let groups: Vec<_> = groups.iter().map(u32::to_string).collect();
     for (field, wanted) in [
@@ -194,6 +197,35 @@ fn numbers_that_nobody_has() {
     assert_eq!(output.status.code(), Some(1));
     let errors = stderr(&output);
     assert!(errors.contains("user 54321 is not known"), "{errors}");
+}
+
+/// A user of this system who is in a group that is not the user's own, and that group.
+fn member() -> Option<(User, u32)> {
+    let groups = std::fs::read_to_string("/etc/group").ok()?;
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':').skip(2);
+        let gid: u32 = fields.next()?.parse().ok()?;
+        let name = fields.next()?.split(',').next()?;
+        let user = User::from_name(name).ok()??;
+        (!user.uid.is_root() && user.gid.as_raw() != gid).then_some((user, gid))
+    })
+}
+
+#[test]
+fn other_groups_of_the_user_come_along() {
+    if !is_root() {
+        return;
+    }
+    let Some((user, gid)) = member() else {
+        skip("no user of this system is in another group");
+        return;
+    };
+    let broker = Served::start(&["-w", "3", "--user", &user.name]);
+    assert_runs_as_user_of(&broker, user.uid);
+    for groups in of_each_thread(&broker, "Groups:") {
+        let mut groups = groups.split(' ');
+        assert!(groups.any(|group| group == gid.to_string()));
+    }
 }
 
 #[test]

@@ -49,6 +49,16 @@ impl Manager {
         }
     }
 
+    /// A manager with a watchdog.
+    #[cfg(test)]
+    pub fn at(socket: &std::path::Path, watchdog: Duration) -> Self {
+        Self {
+            socket: Some(socket.into()),
+            watchdog: Some(watchdog),
+            has_warned: Cell::new(false),
+        }
+    }
+
     /// How long the manager waits for a sign of life before it ends this process; `None` if it does
     /// not.
     pub fn watchdog(&self) -> Option<Duration> {
