@@ -127,7 +127,10 @@ impl Workload {
     /// Its system calls.
     pub fn calls(&self, scratch: &Scratch, times: usize) -> Anything<Calls> {
         let file = scratch.fresh("broker.strace");
-        self.load(Broker::start(scratch, strace::over(&file, &elbusd()))?, times)?;
+        self.load(
+            Broker::start(scratch, strace::over(&file, &elbusd()))?,
+            times,
+        )?;
         strace::read(&file)
     }
 

@@ -141,6 +141,7 @@ pub struct ServerConfig {
     pub(super) overflow: Overflow,
     pub(super) socket_mode: Option<u32>,
     pub(super) socket_group: Option<u32>,
+    pub(super) socket_owner: Option<u32>,
     pub(super) aaa_map: Option<AaaMap>,
     buf_size: usize,
 }
@@ -156,6 +157,7 @@ impl Default for ServerConfig {
             overflow: Overflow::default(),
             socket_mode: None,
             socket_group: None,
+            socket_owner: None,
             aaa_map: None,
             buf_size: DEFAULT_BUF_SIZE,
         }
@@ -227,6 +229,13 @@ impl ServerConfig {
     /// Group id that a UNIX socket is given. Default: the group of the process.
     pub fn socket_group(mut self, gid: u32) -> Self {
         self.socket_group = Some(gid);
+        self
+    }
+
+    /// User id that a UNIX socket or fifo is given, for a process that is going to run as that
+    /// user. Default: the user of the process.
+    pub fn socket_owner(mut self, uid: u32) -> Self {
+        self.socket_owner = Some(uid);
         self
     }
 

@@ -13,7 +13,7 @@ use super::config::ServerConfig;
 use super::hub::Hub;
 use super::peer::Peer;
 use super::router::{Routed, Router};
-use super::socket_path::apply_owner;
+use super::socket_path::apply_rights;
 use crate::borrow::Cow;
 use crate::limits::MAX_FIFO_LINE_BYTES;
 use crate::protocol::RESPONSE_OK;
@@ -50,7 +50,7 @@ impl Fifo {
             Err(e) => return Err(explain(e)),
         }
         let mode = config.socket_mode.unwrap_or(DEFAULT_MODE);
-        apply_owner(path, Some(mode), config.socket_group)?;
+        apply_rights(path, Some(mode), config)?;
         Ok(Self {
             input: open(path).map_err(explain)?,
             path: path.to_owned(),

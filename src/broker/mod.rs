@@ -57,7 +57,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -228,8 +228,7 @@ impl Broker {
         path: &str,
         config: ServerConfig,
     ) -> Result<(), Error> {
-        let (mode, group) = (config.socket_mode, config.socket_group);
-        let (socket, bound) = socket_path::listen_at(Path::new(path), mode, group).await?;
+        let (socket, bound) = socket_path::listen_at(Path::new(path), &config).await?;
         self.bound.push(bound);
         self.listen(path, Acceptor::Unix(socket), config)
     }
@@ -248,6 +247,59 @@ impl Broker {
             .await
             .map_err(|e| Error::io(format_args!("cannot bind {addr}: {e}")))?;
         self.listen(addr, Acceptor::Tcp(socket), config)
+    }
+
+    /// Serves a UNIX socket that listens already, for instance one that the service manager has
+    /// opened. What is at its path stays as it is: its mode, its owner, and the socket itself when
+    /// the broker ends. The socket is made non-blocking.
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixListener;
+    ///
+    /// use elbus::broker::{Broker, ServerConfig};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), elbus::Error> {
+    /// # let path = std::env::temp_dir().join(format!("elbus-doc-{}.sock", std::process::id()));
+    /// let socket = UnixListener::bind(&path)?;
+    /// let mut broker = Broker::new();
+    /// broker.spawn_unix_listener(socket, ServerConfig::new()).await?;
+    /// # drop(broker);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Io` if the system refuses.
+    #[allow(clippy::unused_async)]
+    pub async fn spawn_unix_listener(
+        &mut self,
+        socket: std::os::unix::net::UnixListener,
+        config: ServerConfig,
+    ) -> Result<(), Error> {
+        let port = socket_path::name_of(&socket.local_addr()?);
+        socket.set_nonblocking(true)?;
+        let socket = UnixListener::from_std(socket)?;
+        self.listen(&port, Acceptor::Unix(socket), config)
+    }
+
+    /// Serves a TCP socket that listens already. The socket is made non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// `Io` if the system refuses.
+    #[allow(clippy::unused_async)]
+    pub async fn spawn_tcp_listener(
+        &mut self,
+        socket: std::net::TcpListener,
+        config: ServerConfig,
+    ) -> Result<(), Error> {
+        let port = socket.local_addr()?.to_string();
+        socket.set_nonblocking(true)?;
+        let socket = TcpListener::from_std(socket)?;
+        self.listen(&port, Acceptor::Tcp(socket), config)
     }
 
     fn listen(

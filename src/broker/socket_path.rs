@@ -4,18 +4,21 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, Flock, FlockArg};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
 };
-use nix::unistd::Gid;
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 use tokio::net::UnixListener;
 
+use super::config::ServerConfig;
 use crate::Error;
 
 /// Connections that may wait to be accepted.
@@ -53,7 +56,12 @@ impl Drop for BoundPath {
             .symlink_metadata()
             .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (self.device, self.inode));
         if ours && let Err(e) = std::fs::remove_file(&self.path) {
-            log::warn!("cannot remove {}: {e}", self.path.display());
+            // A process that has given up its privileges may not, and the next one replaces it.
+            let level = match e.kind() {
+                io::ErrorKind::PermissionDenied => log::Level::Debug,
+                _ => log::Level::Warn,
+            };
+            log::log!(level, "cannot remove {}: {e}", self.path.display());
         }
     }
 }
@@ -66,15 +74,14 @@ impl Drop for BoundPath {
 /// `Io` if the system refuses.
 pub(super) async fn listen_at(
     path: &Path,
-    mode: Option<u32>,
-    group: Option<u32>,
+    config: &ServerConfig,
 ) -> Result<(UnixListener, BoundPath), Error> {
     let explain = |e: io::Error| Error::io(format_args!("cannot bind {}: {e}", path.display()));
     let _lock = lock_directory(path).await.map_err(explain)?;
     clear(path)?;
     let socket = bind_quietly(path).map_err(explain)?;
     let bound = BoundPath::adopt(path).map_err(explain)?;
-    apply_owner(path, mode, group)?;
+    apply_rights(path, config.socket_mode, config)?;
     // Only now can anybody connect, with the rights as they shall be.
     let backlog = Backlog::new(BACKLOG).unwrap_or(Backlog::MAXCONN);
     listen(&socket, backlog).map_err(|e| explain(e.into()))?;
@@ -84,19 +91,24 @@ pub(super) async fn listen_at(
     Ok((listener, bound))
 }
 
-/// Gives a socket or fifo the mode and group it shall have.
-pub(super) fn apply_owner(path: &Path, mode: Option<u32>, group: Option<u32>) -> Result<(), Error> {
-    if let Some(gid) = group {
-        nix::unistd::chown(path, None, Some(Gid::from_raw(gid))).map_err(|e| {
+/// Gives a socket or fifo the mode, and the owner and group of the configuration. A symbolic link
+/// is not followed: who owns the directory may have put one in its place, and this may be root.
+pub(super) fn apply_rights(
+    path: &Path,
+    mode: Option<u32>,
+    config: &ServerConfig,
+) -> Result<(), Error> {
+    let (owner, group) = (config.socket_owner, config.socket_group);
+    if owner.is_some() || group.is_some() {
+        lchown(path, owner, group).map_err(|e| {
             Error::io(format_args!(
-                "cannot give {} to group {gid}: {e}",
+                "cannot change the owner of {}: {e}",
                 path.display()
             ))
         })?;
     }
     if let Some(mode) = mode {
-        let permissions = std::fs::Permissions::from_mode(mode);
-        std::fs::set_permissions(path, permissions).map_err(|e| {
+        set_mode(path, mode).map_err(|e| {
             Error::io(format_args!(
                 "cannot set mode {mode:o} of {}: {e}",
                 path.display()
@@ -104,6 +116,28 @@ pub(super) fn apply_owner(path: &Path, mode: Option<u32>, group: Option<u32>) ->
         })?;
     }
     Ok(())
+}
+
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    let bits = Mode::from_bits_truncate(mode);
+    match fchmodat(AT_FDCWD, path, bits, FchmodatFlags::NoFollowSymlink) {
+        Ok(()) => Ok(()),
+        // Kernels before 6.6 cannot do it. The C library can, with /proc. The same error means that
+        // it is a link, so that alone is no reason to follow it.
+        Err(Errno::EOPNOTSUPP) if !Path::new("/proc/self/fd").exists() => {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// How the address of a socket that was bound by somebody else is called.
+pub(super) fn name_of(address: &SocketAddr) -> String {
+    match (address.as_pathname(), address.as_abstract_name()) {
+        (Some(path), _) => path.to_string_lossy().into_owned(),
+        (None, Some(name)) => format!("@{}", String::from_utf8_lossy(name)),
+        (None, None) => "unnamed".to_owned(),
+    }
 }
 
 /// Two brokers that start at the same time must not both find the other's socket dead. The lock is
@@ -170,4 +204,28 @@ fn bind_quietly(path: &Path) -> io::Result<OwnedFd> {
     )?;
     bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_are_not_changed_through_a_link() {
+        let path = |name| {
+            let name = format!("elbus-rights-{}-{name}", std::process::id());
+            std::env::temp_dir().join(name)
+        };
+        let (precious, link) = (path("precious"), path("link"));
+        std::fs::write(&precious, "").expect("a file");
+        set_mode(&precious, 0o600).expect("a mode");
+        std::os::unix::fs::symlink(&precious, &link).expect("a link");
+        let result = apply_rights(&link, Some(0o666), &ServerConfig::new());
+        let mode = precious.metadata().expect("a file").mode();
+        for path in [&link, &precious] {
+            std::fs::remove_file(path).expect("it is there");
+        }
+        assert!(result.is_err());
+        assert_eq!(mode & 0o777, 0o600);
+    }
 }

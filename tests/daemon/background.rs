@@ -78,6 +78,10 @@ fn assert_null_descriptors(broker: &Stranger) {
 
 #[test]
 fn its_name_is_that_of_the_program() {
+    if std::env::var_os("ELBUSD_RUNNER").is_some() {
+        // Its name would be that of the runner.
+        return;
+    }
     let dir = TempDir::new();
     let (_, broker) = start_well(&dir);
     let name = std::fs::read_to_string(format!("/proc/{}/comm", broker.0)).expect("its name");

@@ -6,11 +6,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod activation;
 mod background;
 mod config;
 mod listening;
 mod logging;
 mod pid_file;
+mod privileges;
+mod service_manager;
 mod signals;
 mod support;
 mod usage;

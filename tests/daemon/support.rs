@@ -30,7 +30,15 @@ pub fn command_for(program: &Path) -> Command {
         }
         None => Command::new(program),
     };
-    for variable in ["DISABLE_SYSLOG", "ELBUSD_SYSLOG_SOCKET", "XDG_RUNTIME_DIR"] {
+    for variable in [
+        "DISABLE_SYSLOG",
+        "ELBUSD_SYSLOG_SOCKET",
+        "XDG_RUNTIME_DIR",
+        "JOURNAL_STREAM",
+        "LISTEN_PID",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+    ] {
         command.env_remove(variable);
     }
     command.stdin(Stdio::null());

@@ -49,11 +49,19 @@ fn help_names_every_option_with_its_default() {
         "-P, --pid-file <PATH>",
         "-w, --workers <THREADS>",
         "[default: number of cores, at most 4]",
+        "--user <USER>",
+        "--group <GROUP>",
+        "[default: the user's own]",
+        "--oom-score-adj <SCORE>",
         "Logging:",
         "--verbose",
         "--log-syslog",
         "-V, --version",
         "-h, --help",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+        "LISTEN_FDS",
+        "JOURNAL_STREAM",
         "Exit status:",
         "Examples:",
     ] {
@@ -103,6 +111,12 @@ fn nonsense_is_a_usage_error_that_names_the_option() {
         (&["--overflow", "explode"], "--overflow"),
         (&["--socket-mode", "999"], "--socket-mode"),
         (&["--socket-group", "no such group"], "--socket-group"),
+        (&["--user", "no such user"], "--user"),
+        (&["--user", "0", "--group", "no such group"], "--group"),
+        (&["--user", "0", "--group", "4294967295"], "--group"),
+        (&["--group", "0"], "--user"),
+        (&["--oom-score-adj", "-1001"], "--oom-score-adj"),
+        (&["--oom-score-adj", "low"], "--oom-score-adj"),
     ] {
         let output = run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");

@@ -1,10 +1,14 @@
 //! Brokers come and go.
 
+use crate::common::DEADLINE;
+use crate::common::broker::TempDir;
 use crate::{Bus, ends, expect_end, next, send};
-use elbus::broker::{Broker, BrokerOptions};
+use elbus::broker::{Broker, BrokerOptions, ServerConfig};
 use elbus::client::AsyncClient;
-use elbus::ipc::Client;
+use elbus::ipc::{Client, Config};
 use elbus::{ErrorKind as Kind, QoS};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 #[tokio::test]
@@ -106,4 +110,39 @@ async fn the_number_of_clients_is_bounded() {
     assert_eq!(refused.err().map(|e| e.kind()), Some(Kind::Busy));
     drop(secondary);
     broker.register_client("b").await.expect("room again");
+}
+
+/// Sockets that somebody else has opened are served, and left as they are.
+#[tokio::test]
+async fn sockets_that_listen_already() {
+    let dir = TempDir::new();
+    let path = dir.path().join("bus.sock");
+    let unix = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+    let tcp = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = tcp.local_addr().expect("its address").to_string();
+    let mut broker = Broker::new();
+    let config = ServerConfig::new().socket_mode(0o600);
+    let mode = |path: &Path| path.metadata().expect("a socket").permissions().mode();
+    let before = mode(&path);
+    broker
+        .spawn_unix_listener(unix, config.clone())
+        .await
+        .expect("a server");
+    let served = broker.spawn_tcp_listener(tcp, config).await;
+    served.expect("a server");
+
+    let path_text = path.to_str().expect("a plain path");
+    let connect = async |address: &str, name| {
+        let config = Config::new(address, name).timeout(DEADLINE);
+        ends(Client::connect(&config)).await.expect("a connection")
+    };
+    let mut a = connect(path_text, "a").await;
+    let mut b = connect(&address, "b").await;
+    let events = b.take_event_channel().expect("taken once");
+    send(&mut a, "b", b"hi").await;
+    assert_eq!(next(&events).await.payload(), b"hi");
+
+    ends(broker.shutdown(Duration::from_secs(10))).await;
+    expect_end(&events).await;
+    assert_eq!(mode(&path), before);
 }

@@ -9,6 +9,7 @@ use elbus::address::Address;
 use elbus::broker::{Overflow, ServerConfig};
 use elbus::limits;
 
+use crate::privileges::Account;
 use crate::values::{self, ByteSize};
 
 /// Most worker threads unless configured: more do not help where elbus runs. Those that are not
@@ -29,6 +30,14 @@ Signals:
   HUP         read the file of --config again; clients that are connected get
               their new rights at once; a file that is wrong changes nothing
 
+Service manager (for systemd: Type=notify or notify-reload):
+  NOTIFY_SOCKET               told when clients can come, of reloads, of the stop
+  WATCHDOG_USEC               sign of life at half that time, if all threads work
+  LISTEN_FDS, LISTEN_PID      listening UNIX and TCP sockets, served as they are;
+                              -B with the address of one uses that; without -B
+                              there are no others
+  JOURNAL_STREAM              if that is stderr: lines have a priority, no time
+
 Environment:
   DISABLE_SYSLOG=1            log to stderr even with -D or --log-syslog
   ELBUSD_SYSLOG_SOCKET=PATH   the socket of the syslog daemon [default: /dev/log]
@@ -45,6 +54,8 @@ Examples:
       Let the users in the group `plc` connect.
   elbusd -D -P /run/elbusd.pid -B /run/elbus.sock -w 1
       Run in the background on one thread; log to syslog.
+  elbusd -D -P /run/elbusd.pid -B /run/elbus.sock --user elbus
+      Open the socket as root, then serve it as the user `elbus`.
   elbusd --config /etc/elbusd.toml --test-config && kill -HUP $(cat /run/elbusd.pid)
       Look at new access rules, then put them into force.
   elbusd -B /run/elbus.sock -B fifo:/run/elbus.fifo
@@ -87,7 +98,7 @@ pub struct Listening {
     )]
     pub socket_mode: u32,
 
-    /// Their group, name or number [default: that of the process]
+    /// Their group, name or number [default: that of --user or the process]
     #[arg(long, value_name = "GROUP", value_parser = values::group_id)]
     pub socket_group: Option<u32>,
 }
@@ -188,6 +199,26 @@ pub struct Process {
         short, long, value_name = "THREADS", value_parser = values::positive
     )]
     workers: Option<usize>,
+
+    /// Run as this user, name or number, as soon as everything is open, with
+    /// the user's other groups; needs root. What is in a directory of root,
+    /// such as /run, stays at the end: a dead socket, an empty pid file
+    #[arg(verbatim_doc_comment, long, value_name = "USER", value_parser = values::account)]
+    pub user: Option<Account>,
+
+    /// And as this group [default: the user's own]
+    #[arg(
+        long, value_name = "GROUP", value_parser = values::group_id, requires = "user"
+    )]
+    pub group: Option<u32>,
+
+    /// From -1000, the kernel spares this process when memory runs out, to
+    /// 1000, it is the first to go
+    #[arg(
+        verbatim_doc_comment,
+        long, value_name = "SCORE", value_parser = values::oom_score, allow_negative_numbers = true
+    )]
+    pub oom_score_adj: Option<i16>,
 }
 
 /// What is logged, and where to.

@@ -1,8 +1,8 @@
 //! `-D`: the broker runs in a second process that outlives the first.
 //!
-//! The first process starts this program again, waits until that reports that it listens, and
-//! ends. If it fails instead, its messages have gone to the same stderr, and the first process fails
-//! too. So "exit status 0" means "the broker is up", and a process that has threads is never forked.
+//! The first process doubles itself before it has threads, waits until the second reports that it
+//! listens, and ends. If that one fails instead, its messages have gone to the same stderr, and the
+//! first process fails too. So "exit status 0" means "the broker is up".
 //!
 //! The descriptors 0, 1 and 2 of the background process are replaced, never closed: a descriptor
 //! that was opened later and took one of these numbers would receive what is meant for a terminal
@@ -10,106 +10,99 @@
 //!
 //! The working directory stays what it was, because relative paths on the command line refer to it.
 
-use std::env;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::process::ExitCode;
 
-use nix::unistd::{dup2_stderr, dup2_stdout, setsid};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 
 use crate::logging;
+use crate::manager::{Manager, READY};
+use crate::unchecked;
 
-/// Tells the second process that it is the second. Nothing else shall set it.
-const MARK: &str = "ELBUSD_BACKGROUND";
+/// What the second process reports when it listens.
+const LISTENS: &[u8] = b"\n";
 
-/// What the background process writes to its standard output, a pipe, when it listens.
-const READY: &[u8] = b"\n";
-
-/// Whether this process is the one that [`start`] has started.
-pub fn is_background() -> bool {
-    env::var_os(MARK).is_some()
+/// Which of the two processes this is.
+pub enum Role {
+    /// The one that was started. The other one has done its part, with this result.
+    First(ExitCode),
+    /// The broker.
+    Second(Report),
 }
 
-/// In the first process: starts the second and waits until it listens or has failed.
-pub fn start() -> ExitCode {
-    let mut child = match spawn() {
-        Ok(child) => child,
-        Err(failure) => {
-            logging::complain(&failure);
-            return ExitCode::FAILURE;
+/// Where the second process reports to.
+pub struct Report(PipeWriter);
+
+/// Makes two processes of one. Returns in the second at once, and in the first when the second
+/// listens or has failed.
+///
+/// # Errors
+///
+/// A message for humans, in either process.
+pub fn split(manager: &Manager) -> Result<Role, String> {
+    let (reader, writer) = io::pipe().map_err(|error| format!("cannot open a pipe: {error}"))?;
+    let process = unchecked::double()
+        .map_err(|error| format!("cannot start the background process: {error}"))?;
+    match process {
+        ForkResult::Parent { child } => {
+            drop(writer);
+            if !is_ready(reader) {
+                complain_of_end(child);
+                return Ok(Role::First(ExitCode::FAILURE));
+            }
+            // A manager believes this process, which it has started, and from now on the other.
+            manager.tell(&format!("MAINPID={child}\n{READY}"));
+            Ok(Role::First(ExitCode::SUCCESS))
         }
-    };
-    if is_ready(&mut child) {
-        return ExitCode::SUCCESS;
-    }
-    match child.wait() {
-        // It has said why it ended.
-        Ok(status) if status.code().is_some() => {}
-        Ok(status) => logging::complain(&format!("the background process was ended: {status}")),
-        Err(error) => {
-            logging::complain(&format!("cannot wait for the background process: {error}"));
+        ForkResult::Child => {
+            drop(reader);
+            detach()?;
+            Ok(Role::Second(Report(writer)))
         }
     }
-    ExitCode::FAILURE
 }
 
-fn spawn() -> Result<Child, String> {
-    let mut words = env::args_os();
-    let name = words.next().unwrap_or_else(|| "elbusd".into());
-    // The name as it was called is the second choice: without /proc there is no other.
-    let program = env::current_exe().unwrap_or_else(|_| PathBuf::from(&name));
-    Command::new(program)
-        .arg0(name)
-        .args(words)
-        .env(MARK, "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("cannot start the background process: {error}"))
-}
-
-fn is_ready(child: &mut Child) -> bool {
+fn is_ready(mut reader: PipeReader) -> bool {
     let mut report = Vec::new();
     // To the end of the stream: then it has let go of everything that it shares with this process.
-    let result = child
-        .stdout
-        .take()
-        .map(|mut pipe| pipe.read_to_end(&mut report));
-    matches!(result, Some(Ok(_))) && report == READY
+    reader.read_to_end(&mut report).is_ok() && report == LISTENS
 }
 
-/// In the second process, before anything else: leaves the session of the terminal, so that its end
-/// is not the end of the broker.
-///
-/// # Errors
-///
-/// A message for humans.
-pub fn detach() -> Result<(), String> {
-    setsid().map(drop).map_err(|error| {
-        format!("cannot leave the session of the terminal (is {MARK} set by hand?): {error}")
-    })
+/// Says how the second process has ended, unless it has said so itself.
+fn complain_of_end(child: Pid) {
+    if let Ok(WaitStatus::Signaled(_, signal, _)) = waitpid(child, None) {
+        logging::complain(&format!("the background process was ended by {signal}"));
+    }
 }
 
-/// In the second process, when it listens: lets the first one end, and lets go of its terminal.
-///
-/// # Errors
-///
-/// A message for humans. Also when the first process is gone: a start that was given up must not
-/// leave a broker behind.
-pub fn report_ready() -> Result<(), String> {
-    let null = null().map_err(|error| format!("cannot open /dev/null: {error}"))?;
-    // First stderr: whoever waits for its end must see it when the first process has ended.
-    dup2_stderr(&null).map_err(|error| format!("cannot let go of stderr: {error}"))?;
-    let mut stdout = std::io::stdout().lock();
-    stdout
-        .write_all(READY)
-        .and_then(|()| stdout.flush())
-        .map_err(|error| format!("the process that started this one has gone: {error}"))?;
+/// Leaves the session of the terminal, so that its end is not the end of the broker, and lets go of
+/// it but for messages about the start.
+fn detach() -> Result<(), String> {
+    setsid().map_err(|error| format!("cannot leave the session of the terminal: {error}"))?;
+    let null = null()?;
+    dup2_stdin(&null).map_err(|error| format!("cannot let go of stdin: {error}"))?;
     dup2_stdout(&null).map_err(|error| format!("cannot let go of stdout: {error}"))
 }
 
-fn null() -> std::io::Result<File> {
-    OpenOptions::new().read(true).write(true).open("/dev/null")
+impl Report {
+    /// Lets the first process end, and lets go of its terminal.
+    ///
+    /// # Errors
+    ///
+    /// A message for humans. Also when the first process is gone: a start that was given up must
+    /// not leave a broker behind.
+    pub fn ready(mut self) -> Result<(), String> {
+        // First stderr: whoever waits for its end must see it when the first process has ended.
+        dup2_stderr(&null()?).map_err(|error| format!("cannot let go of stderr: {error}"))?;
+        self.0
+            .write_all(LISTENS)
+            .map_err(|error| format!("the process that started this one has gone: {error}"))
+    }
+}
+
+fn null() -> Result<File, String> {
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null");
+    null.map_err(|error| format!("cannot open /dev/null: {error}"))
 }

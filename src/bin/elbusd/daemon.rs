@@ -3,54 +3,101 @@
 
 use std::time::Duration;
 
-use elbus::address::Address;
 #[cfg(feature = "rpc")]
 use elbus::broker::BrokerEvent;
-use elbus::broker::{Broker, BrokerOptions, ServerConfig};
+use elbus::broker::{Broker, BrokerOptions};
 use elbus::limits;
+use nix::sys::stat::{Mode, umask};
 
 use crate::access::Rules;
 use crate::args::Args;
-use crate::default_address;
+use crate::background::Report;
 use crate::descriptors;
+use crate::inherited::Inherited;
+use crate::listening::Doors;
+use crate::manager::{Manager, READY, READY_AS_BEFORE};
+use crate::oom_score;
 use crate::pid_file::PidFile;
+use crate::privileges::{self, Target};
 use crate::runtime::Workers;
 use crate::signals::{Request, Signals};
+use crate::watchdog;
 
 /// How long the announcement of the end may take: as long as a client that does not read can make
 /// it wait.
 #[cfg(feature = "rpc")]
 const ANNOUNCE_LIMIT: Duration = Duration::from_millis(250);
 
-/// Runs the broker until SIGTERM or SIGINT. Calls `ready` once, when every address is bound and the
-/// pid file is written; an error of it ends the broker.
+/// What this process was given by those who have started it.
+pub struct Origin {
+    /// Who wants to know how it is.
+    pub manager: Manager,
+    /// Sockets that listen already.
+    pub inherited: Vec<Inherited>,
+    /// The first of two processes, which waits until this one listens.
+    pub first: Option<Report>,
+}
+
+/// Runs the broker until SIGTERM or SIGINT.
 ///
 /// # Errors
 ///
 /// A message for humans that says what could not be done, and why.
-pub fn run(args: &Args, ready: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+pub fn run(args: &Args, origin: Origin) -> Result<(), String> {
+    // What the process makes has the modes that are documented, whatever it inherits; until it has
+    // them, and if it makes something that nobody has thought of, it is nobody else's.
+    umask(Mode::S_IRWXG | Mode::S_IRWXO);
+    let target = Target::choose(&args.process)?;
+    if let Some(score) = args.process.oom_score_adj {
+        oom_score::adjust(score);
+    }
+    let Origin {
+        manager,
+        inherited,
+        first,
+    } = origin;
     let count = args.process.workers();
     let workers = Workers::prepare(count)
         .map_err(|error| format!("cannot prepare {count} workers: {error}"))?;
+    let threads = workers.threads();
+    let waker = threads.clone();
     let options = BrokerOptions::new()
         .max_clients(args.clients.max_clients)
         .workers(workers.handles())
-        .wake_workers(workers.waker());
-    workers.run(serve(args, options, ready))
+        .wake_workers(move |worker| waker.wake(worker));
+    let start = Start {
+        args,
+        options,
+        inherited,
+        target,
+        first,
+    };
+    workers.run(async {
+        tokio::select! {
+            result = serve(start, &manager) => result,
+            never = watchdog::run(&manager, &threads) => match never {},
+        }
+    })
 }
 
-async fn serve(
-    args: &Args,
+/// What a start uses up.
+struct Start<'a> {
+    args: &'a Args,
     options: BrokerOptions,
-    ready: impl FnOnce() -> Result<(), String>,
-) -> Result<(), String> {
+    inherited: Vec<Inherited>,
+    target: Option<Target>,
+    first: Option<Report>,
+}
+
+async fn serve(start: Start<'_>, manager: &Manager) -> Result<(), String> {
+    let args = start.args;
     // Before anything that has to be undone exists.
     let mut signals = Signals::install()
         .map_err(|error| format!("cannot install the signal handlers: {error}"))?;
     let rules = args.access.config.clone().map(Rules::load).transpose()?;
     let shortage = descriptors::provide_for(args.clients.max_clients);
-    let mut broker = Broker::with_options(options);
-    let _pid_file = match start(&mut broker, args, rules.as_ref(), ready).await {
+    let mut broker = Broker::with_options(start.options.clone());
+    let _pid_file = match start.carry_out(&mut broker, rules.as_ref(), manager).await {
         Ok(pid_file) => pid_file,
         Err(failure) => {
             // Removes the sockets that were bound before.
@@ -64,10 +111,15 @@ async fn serve(
     let signal = loop {
         match signals.next().await {
             Request::Stop(signal) => break signal,
-            Request::Reload => reload(&broker, rules.as_ref()),
+            Request::Reload => {
+                manager.tell_reloading();
+                let done = reload(&broker, rules.as_ref());
+                manager.tell(if done { READY } else { READY_AS_BEFORE });
+            }
         }
     };
     log::info!("{signal}: stopping");
+    manager.tell("STOPPING=1\nSTATUS=delivering what is queued");
     tokio::select! {
         () = stop(&mut broker) => {
             log::info!("stopped");
@@ -79,104 +131,64 @@ async fn serve(
     }
 }
 
-/// Opens every door, then tells that they are open.
-async fn start(
-    broker: &mut Broker,
-    args: &Args,
-    rules: Option<&Rules>,
-    ready: impl FnOnce() -> Result<(), String>,
-) -> Result<Option<PidFile>, String> {
-    // Clients may call `.broker` from the first moment they can connect.
-    #[cfg(feature = "rpc")]
-    broker
-        .init_default_core_rpc()
-        .await
-        .map_err(|error| format!("cannot start the methods of the broker: {error}"))?;
-    for address in &addresses(args) {
-        bind(broker, address, args, rules)
-            .await
-            .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-        log::info!("{}", invitation(address));
-    }
-    let pid_file = args
-        .process
-        .pid_file
-        .as_deref()
-        .map(PidFile::create)
-        .transpose()?;
-    ready()?;
-    Ok(pid_file)
-}
-
-fn addresses(args: &Args) -> Vec<Address> {
-    if args.listening.bind.is_empty() {
-        vec![default_address::choose()]
-    } else {
-        args.listening.bind.clone()
-    }
-}
-
-async fn bind(
-    broker: &mut Broker,
-    address: &Address,
-    args: &Args,
-    rules: Option<&Rules>,
-) -> Result<(), elbus::Error> {
-    match address {
-        Address::Unix(path) => {
-            let path = path.to_string_lossy();
-            broker.spawn_unix_server(&path, guarded(args, rules)).await
-        }
-        Address::Tcp(address) => broker.spawn_tcp_server(address, guarded(args, rules)).await,
+impl Start<'_> {
+    /// Opens every door, then tells that they are open.
+    async fn carry_out(
+        self,
+        broker: &mut Broker,
+        rules: Option<&Rules>,
+        manager: &Manager,
+    ) -> Result<Option<PidFile>, String> {
+        let args = self.args;
+        // Clients may call `.broker` from the first moment they can connect.
         #[cfg(feature = "rpc")]
-        Address::Fifo(path) => {
-            let path = path.to_string_lossy();
-            broker.spawn_fifo_with(&path, args.fifo_config()).await
+        broker
+            .init_default_core_rpc()
+            .await
+            .map_err(|error| format!("cannot start the methods of the broker: {error}"))?;
+        let doors = Doors {
+            args,
+            rules,
+            target: self.target.as_ref(),
+        };
+        doors.open(broker, self.inherited).await?;
+        let pid_file = args
+            .process
+            .pid_file
+            .as_deref()
+            .map(PidFile::create)
+            .transpose()?;
+        if let Some(target) = self.target {
+            target.become_it()?;
+            if let Some(config) = &args.access.config {
+                privileges::check_reload(config);
+            }
         }
-        #[cfg(not(feature = "rpc"))]
-        Address::Fifo(_) => Err(elbus::Error::not_supported(
-            "built without the feature `rpc`",
-        )),
-    }
-}
-
-/// What applies to every socket, with the one set of access rules that there is. Fifos are guarded by
-/// their permissions.
-fn guarded(args: &Args, rules: Option<&Rules>) -> ServerConfig {
-    let config = args.server_config();
-    match rules.and_then(Rules::map) {
-        Some(map) => config.aaa_map(map),
-        None => config,
+        match self.first {
+            Some(first) => first.ready()?,
+            None => manager.tell(READY),
+        }
+        Ok(pid_file)
     }
 }
 
 /// Reads the access rules again. When the log says that they are in force, they are, also for clients
 /// that are connected. The file is read in place: it is short, and nobody waits for a worker more.
-fn reload(broker: &Broker, rules: Option<&Rules>) {
+/// False if the rules cannot be used.
+fn reload(broker: &Broker, rules: Option<&Rules>) -> bool {
     let Some(rules) = rules else {
         log::info!("SIGHUP: there is no configuration to reload, nothing changes");
-        return;
+        return true;
     };
     match rules.reload() {
         Ok(change) => {
             broker.refresh_access();
             log::info!("SIGHUP: new access rules are in force: {change}");
+            true
         }
         Err(failure) => {
             log::error!("SIGHUP: the access rules stay as they were: {failure}");
-        }
-    }
-}
-
-/// Says that an address is open, together with a command that uses it.
-fn invitation(address: &Address) -> String {
-    match address {
-        Address::Unix(_) | Address::Tcp(_) => {
-            format!("listening on {address}, try: elbus {address} listen")
-        }
-        Address::Fifo(path) => {
-            let path = path.display();
-            format!("reading commands from {path}, try: echo '=topic payload' > {path}")
+            false
         }
     }
 }

@@ -10,7 +10,7 @@ use std::io::{self, Write as _};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use parking_lot::Mutex;
 
-use crate::stderr::Stderr;
+use crate::stderr::{self, Stderr};
 use crate::syslog::Syslog;
 
 /// Longest message, in bytes. With time and level it stays below what a pipe takes in one piece
@@ -36,7 +36,7 @@ pub fn init(verbose: bool, to_syslog: bool) {
         log_panics();
         Box::new(open_syslog())
     } else {
-        Box::new(Stderr::default())
+        Box::new(Stderr::from_env())
     };
     let output = Mutex::new(Output { sink, lost: 0 });
     // Fails only if there is a log already, which then is as good.
@@ -50,8 +50,13 @@ pub fn init(verbose: bool, to_syslog: bool) {
 
 /// Says on stderr what went wrong, for whoever has started the program.
 pub fn complain(what: &str) {
+    let priority = if stderr::is_journal() {
+        stderr::priority(Level::Error)
+    } else {
+        ""
+    };
     // `eprintln` would panic if nobody is there to read it.
-    let _ = writeln!(io::stderr(), "elbusd: {what}");
+    let _ = writeln!(io::stderr(), "{priority}elbusd: {what}");
 }
 
 fn open_syslog() -> Syslog {

@@ -7,17 +7,25 @@
 //! | `config` | the configuration file |
 //! | `access` | the access rules in force, and their reload |
 //! | `daemon` | the life of the broker: start, serve, stop |
+//! | `listening` | opens every address |
+//! | `inherited` | sockets that were opened before the start |
 //! | `default_address` | where to listen when nobody says |
 //! | `runtime` | the worker threads |
 //! | `descriptors` | as many descriptors as the clients need |
 //! | `signals` | what the operating system asks for |
+//! | `manager`, `watchdog` | what the service manager is told |
+//! | `privileges` | `--user`: who the process becomes |
+//! | `oom_score` | how willingly the kernel ends it |
 //! | `pid_file` | the file that names the process |
 //! | `background` | `-D`: a second process that outlives the first |
+//! | `unchecked` | the two calls that are `unsafe` |
 //! | `logging`, `stderr`, `syslog` | what is logged, and the two places it goes to |
 //!
-//! Exit status: 0 after a clean stop or a test of the configuration that found no fault, 1 if something failed, 2 if the command line is wrong.
+//! Exit status: 0 after a clean stop or a test of the configuration that found no fault, 1 if
+//! something failed, 2 if the command line is wrong.
 
-#![forbid(unsafe_code)]
+// Allowed in `unchecked` alone.
+#![deny(unsafe_code)]
 
 mod access;
 mod args;
@@ -26,13 +34,20 @@ mod config;
 mod daemon;
 mod default_address;
 mod descriptors;
+mod inherited;
+mod listening;
 mod logging;
+mod manager;
+mod oom_score;
 mod pid_file;
+mod privileges;
 mod runtime;
 mod signals;
 mod stderr;
 mod syslog;
+mod unchecked;
 mod values;
+mod watchdog;
 
 use std::io::Write;
 use std::path::Path;
@@ -41,13 +56,18 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::Args;
+use background::Role;
 use config::Config;
+use daemon::Origin;
+use manager::Manager;
 
 #[cfg(not(feature = "std-alloc"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    // Before anything else is opened.
+    let inherited = inherited::take();
     let args = Args::parse();
     if let Some(path) = args
         .access
@@ -57,11 +77,23 @@ fn main() -> ExitCode {
     {
         return exit_code(test_config(path));
     }
-    if args.process.background && !background::is_background() {
-        return background::start();
-    }
+    // Before there are threads.
+    let manager = Manager::from_env();
+    let first = match args.process.background.then(|| background::split(&manager)) {
+        None => None,
+        Some(Ok(Role::Second(report))) => Some(report),
+        Some(Ok(Role::First(result))) => return result,
+        Some(Err(failure)) => return exit_code(Err(failure)),
+    };
     logging::init(args.logging.verbose, args.logs_to_syslog());
-    let result = serve(&args);
+    let result = inherited.and_then(|inherited| {
+        let origin = Origin {
+            manager,
+            inherited,
+            first,
+        };
+        daemon::run(&args, origin)
+    });
     if let Err(failure) = &result
         && args.logs_to_syslog()
     {
@@ -86,13 +118,4 @@ fn test_config(path: &Path) -> Result<(), String> {
     let config = Config::load(path)?;
     write!(std::io::stdout(), "{}: {config}", path.display())
         .map_err(|error| format!("cannot write to stdout: {error}"))
-}
-
-/// Runs the broker in this process until it is told to stop.
-fn serve(args: &Args) -> Result<(), String> {
-    if !args.process.background {
-        return daemon::run(args, || Ok(()));
-    }
-    background::detach()?;
-    daemon::run(args, background::report_ready)
 }

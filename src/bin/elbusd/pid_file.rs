@@ -6,22 +6,23 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
-/// Anybody may read it.
+/// Anybody may read it, whatever the umask.
 const MODE: u32 = 0o644;
 
 /// Longest content that can be a process id, in bytes: 10 digits and a line end.
 const MAX_BYTES: u64 = 12;
 
-/// The pid file of this process. Removed with this value, unless somebody else has replaced it.
+/// The pid file of this process. Removed with this value, unless somebody else has replaced it; if
+/// that is not allowed (any more), it is emptied: an old number may belong to anybody.
 pub struct PidFile {
     path: PathBuf,
-    _lock: Flock<File>,
+    file: Flock<File>,
 }
 
 impl PidFile {
@@ -49,7 +50,7 @@ impl PidFile {
         match placed {
             Ok(lock) => Ok(Self {
                 path: path.to_owned(),
-                _lock: lock,
+                file: lock,
             }),
             Err(error) => {
                 let _ = fs::remove_file(&temporary);
@@ -61,14 +62,25 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        let holds_own_pid = open(&self.path)
-            .and_then(read)
-            .is_ok_and(|content| content == std::process::id().to_string());
-        if holds_own_pid && let Err(error) = fs::remove_file(&self.path) {
-            log::warn!(
-                "cannot remove the pid file {}: {error}",
-                self.path.display()
-            );
+        match open(&self.path).and_then(read) {
+            Ok(content) if content == std::process::id().to_string() => {
+                if let Err(error) = fs::remove_file(&self.path) {
+                    self.empty(&error);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => self.empty(&error),
+            _ => {}
+        }
+    }
+}
+
+impl PidFile {
+    /// Takes the number away at least. The file is open since before the privileges went.
+    fn empty(&self, why: &io::Error) {
+        let path = self.path.display();
+        match self.file.set_len(0) {
+            Ok(()) => log::debug!("the pid file {path} is emptied, not removed: {why}"),
+            Err(_) => log::warn!("cannot remove the pid file {path}: {why}"),
         }
     }
 }
@@ -126,6 +138,7 @@ fn write_locked(path: &Path) -> io::Result<Flock<File>> {
         .open(path)?;
     let mut file =
         Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| error)?;
+    file.set_permissions(fs::Permissions::from_mode(MODE))?;
     write!(*file, "{}", std::process::id())?;
     Ok(file)
 }

@@ -22,7 +22,7 @@ const REST_AFTER: Duration = Duration::from_secs(2);
 /// The runtimes of the process.
 pub struct Workers {
     main: Runtime,
-    others: Arc<Others>,
+    threads: Threads,
 }
 
 impl Workers {
@@ -32,35 +32,33 @@ impl Workers {
     ///
     /// When the system has no descriptors left.
     pub fn prepare(count: usize) -> io::Result<Self> {
+        let main = new_runtime()?;
         let others = (1..count).map(|_| Other::prepare());
-        Ok(Self {
-            main: new_runtime()?,
-            others: Arc::new(Others(others.collect::<io::Result<_>>()?)),
-        })
+        let threads = Threads {
+            main: main.handle().clone(),
+            others: others.collect::<io::Result<_>>()?,
+        };
+        Ok(Self { main, threads })
     }
 
     /// One handle for each worker.
     pub fn handles(&self) -> Vec<Handle> {
-        let others = self.others.0.iter().map(|other| other.handle.clone());
+        let others = self.threads.others.iter().map(|other| other.handle.clone());
         std::iter::once(self.main.handle().clone())
             .chain(others)
             .collect()
     }
 
-    /// What gives a worker its thread, by its number.
-    pub fn waker(&self) -> impl Fn(usize) -> io::Result<()> + Send + Sync + 'static {
-        let others = self.others.clone();
-        move |number| match number.checked_sub(1).and_then(|i| others.0.get(i)) {
-            Some(other) => other.wake(number),
-            None => Ok(()),
-        }
+    /// The threads that the workers have, and may get.
+    pub fn threads(&self) -> Threads {
+        self.threads.clone()
     }
 
     /// Works on the calling thread until the future is done, then stops all workers. Tasks that
     /// still run are dropped.
     pub fn run<T>(self, future: impl Future<Output = T>) -> T {
         let result = self.main.block_on(future);
-        for other in &self.others.0 {
+        for other in self.threads.others.iter() {
             other.stop();
         }
         self.main.shutdown_background();
@@ -68,7 +66,35 @@ impl Workers {
     }
 }
 
-struct Others(Vec<Arc<Other>>);
+/// Which workers have a thread. Known by their number, the first one is 0.
+#[derive(Clone)]
+pub struct Threads {
+    main: Handle,
+    others: Arc<[Arc<Other>]>,
+}
+
+impl Threads {
+    /// Sees to it that tasks which were spawned on a worker before are carried out.
+    ///
+    /// # Errors
+    ///
+    /// When it has no thread, and the system has none left.
+    pub fn wake(&self, worker: usize) -> io::Result<()> {
+        match worker.checked_sub(1).and_then(|i| self.others.get(i)) {
+            Some(other) => other.wake(worker),
+            None => Ok(()),
+        }
+    }
+
+    /// The workers that have one now.
+    pub fn working(&self) -> Vec<(usize, Handle)> {
+        let others = self.others.iter().enumerate();
+        let working = others.filter(|(_, other)| other.state.lock().thread.is_some());
+        std::iter::once((0, self.main.clone()))
+            .chain(working.map(|(i, other)| (i + 1, other.handle.clone())))
+            .collect()
+    }
+}
 
 /// A worker beside the first one.
 struct Other {
@@ -96,7 +122,6 @@ impl Other {
         }))
     }
 
-    /// Sees to it that tasks that were spawned before are worked on.
     fn wake(self: &Arc<Self>, number: usize) -> io::Result<()> {
         let mut state = self.state.lock();
         if state.thread.is_none() {
@@ -154,35 +179,35 @@ mod tests {
     use std::thread::ThreadId;
 
     /// The thread of each worker, the way the broker gives them work.
-    async fn threads(handles: &[Handle], wake: impl Fn(usize) -> io::Result<()>) -> Vec<ThreadId> {
-        let mut threads = Vec::new();
+    async fn ids(handles: &[Handle], threads: &Threads) -> Vec<ThreadId> {
+        let mut ids = Vec::new();
         for (number, handle) in handles.iter().enumerate() {
             let task = handle.spawn(async { std::thread::current().id() });
-            wake(number).expect("a thread");
-            threads.push(task.await.expect("its id"));
+            threads.wake(number).expect("a thread");
+            ids.push(task.await.expect("its id"));
         }
-        threads
+        ids
     }
 
     #[test]
     fn each_worker_is_a_thread_of_its_own_and_the_caller_is_one_of_them() {
         let workers = Workers::prepare(3).expect("three workers");
-        let (handles, wake) = (workers.handles(), workers.waker());
-        let threads = workers.run(async move { threads(&handles, wake).await });
-        assert_eq!(threads.iter().collect::<HashSet<_>>().len(), 3);
-        assert!(threads.contains(&std::thread::current().id()));
+        let (handles, threads) = (workers.handles(), workers.threads());
+        let ids = workers.run(async move { ids(&handles, &threads).await });
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 3);
+        assert!(ids.contains(&std::thread::current().id()));
     }
 
     #[test]
     fn a_worker_gives_its_thread_up_and_gets_another_one() {
         let workers = Workers::prepare(2).expect("two workers");
-        let (handles, wake, others) = (workers.handles(), workers.waker(), workers.others.clone());
+        let (handles, threads) = (workers.handles(), workers.threads());
         let (before, after) = workers.run(async move {
-            let before = threads(&handles, &wake).await;
-            while others.0[0].state.lock().thread.is_some() {
+            let before = ids(&handles, &threads).await;
+            while threads.working().len() > 1 {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            (before, threads(&handles, &wake).await)
+            (before, ids(&handles, &threads).await)
         });
         assert_eq!(before[0], after[0]);
         assert_ne!(before[1], after[1]);
@@ -191,12 +216,12 @@ mod tests {
     #[test]
     fn a_worker_with_a_task_keeps_its_thread() {
         let workers = Workers::prepare(2).expect("two workers");
-        let (handles, wake, others) = (workers.handles(), workers.waker(), workers.others.clone());
+        let (handles, threads) = (workers.handles(), workers.threads());
         workers.run(async move {
             let task = handles[1].spawn(tokio::time::sleep(REST_AFTER * 2));
-            wake(1).expect("a thread");
+            threads.wake(1).expect("a thread");
             task.await.expect("its end");
-            assert!(others.0[0].state.lock().thread.is_some());
+            assert_eq!(threads.working().len(), 2);
         });
     }
 
@@ -205,7 +230,7 @@ mod tests {
         let workers = Workers::prepare(2).expect("two workers");
         for (number, handle) in workers.handles().iter().enumerate() {
             handle.spawn(std::future::pending::<()>());
-            workers.waker()(number).expect("a thread");
+            workers.threads().wake(number).expect("a thread");
         }
         workers.run(async {});
     }

@@ -134,14 +134,20 @@ mod tests {
         };
         assert!(syslog.write(Level::Info, "nobody is there").is_err());
 
-        for message in ["first", "second"] {
+        // User (1) * 8 + error (3), warning (4), informational (6), debug (7).
+        for (level, priority, message) in [
+            (Level::Error, "<11>", "first"),
+            (Level::Warn, "<12>", "second"),
+            (Level::Info, "<14>", "third"),
+            (Level::Debug, "<15>", "fourth"),
+            (Level::Trace, "<15>", "fifth"),
+        ] {
             let daemon = UnixDatagram::bind(&path).expect("a socket");
             // As if the pause were over.
             syslog.retry_at = None;
-            syslog.write(Level::Warn, message).expect("a daemon");
+            syslog.write(level, message).expect("a daemon");
             let seen = receive(&daemon);
-            // User (1) * 8 + warning (4).
-            assert!(seen.starts_with("<12>"), "{seen}");
+            assert!(seen.starts_with(priority), "{seen}");
             assert!(
                 seen.ends_with(&format!("elbusd[{}]: {message}", std::process::id())),
                 "{seen}"

@@ -1,12 +1,15 @@
-//! Reads the texts of options: byte sizes, seconds, modes, groups, addresses. What makes no sense
-//! is refused here, so that the rest of the program can rely on what it gets.
+//! Reads the texts of options: byte sizes, seconds, modes, users, groups, addresses. What makes no
+//! sense is refused here, so that the rest of the program can rely on what it gets.
 
+use std::ffi::CString;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use elbus::address::Address;
-use nix::unistd::Group;
+use nix::unistd::{Group, Uid, User};
+
+use crate::privileges::Account;
 
 /// Shortest and longest timeout. Below, pings would be all that a broker does; above, it is a typo.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
@@ -101,7 +104,7 @@ pub fn socket_mode(text: &str) -> Result<u32, String> {
 
 /// The id of a group that is given by name or number. Names are looked up.
 pub fn group_id(text: &str) -> Result<u32, String> {
-    if let Ok(gid) = text.parse() {
+    if let Some(gid) = id(text) {
         return Ok(gid);
     }
     match Group::from_name(text) {
@@ -109,6 +112,42 @@ pub fn group_id(text: &str) -> Result<u32, String> {
         Ok(None) => Err("there is no such group".into()),
         Err(error) => Err(format!("cannot look up the group: {error}")),
     }
+}
+
+/// A user that is given by name or number. Both are looked up; a number need not be known.
+pub fn account(text: &str) -> Result<Account, String> {
+    let uid = id(text);
+    let found = match uid {
+        Some(uid) => User::from_uid(Uid::from_raw(uid)),
+        None => User::from_name(text),
+    };
+    match (found, uid) {
+        (Ok(Some(user)), _) => {
+            let name = CString::new(user.name).map_err(|error| error.to_string())?;
+            Ok(Account {
+                uid: user.uid.as_raw(),
+                entry: Some((name, user.gid.as_raw())),
+            })
+        }
+        (_, Some(uid)) => Ok(Account { uid, entry: None }),
+        (Ok(None), None) => Err("there is no such user".into()),
+        (Err(error), None) => Err(format!("cannot look up the user: {error}")),
+    }
+}
+
+/// The number of a user or group. The largest one is no such number: to the system it means "leave
+/// it as it is".
+fn id(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|id| *id != u32::MAX)
+}
+
+/// What the kernel adds to the badness of this process.
+pub fn oom_score(text: &str) -> Result<i16, String> {
+    let score = text
+        .parse()
+        .ok()
+        .filter(|score| (-1000..=1000).contains(score));
+    score.ok_or_else(|| "expected a whole number from -1000 to 1000".into())
 }
 
 /// Where to listen (protocol, section 1).
@@ -228,6 +267,27 @@ mod tests {
     fn groups_by_number_and_name() {
         assert_eq!(group_id("4321"), Ok(4321));
         assert!(group_id("no such group").is_err());
+        assert!(group_id("4294967295").is_err());
+    }
+
+    #[test]
+    fn users_by_number_and_name() {
+        let root = account("root").expect("there is always one");
+        assert_eq!(root.uid, 0);
+        assert_eq!(account("0").expect("a number").entry, root.entry);
+        assert_eq!(account("4321").expect("a number").uid, 4321);
+        for text in ["", "-1", "no such user", "4294967295"] {
+            assert!(account(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn oom_scores_have_bounds() {
+        assert_eq!(oom_score("-1000"), Ok(-1000));
+        assert_eq!(oom_score("1000"), Ok(1000));
+        for text in ["", "-1001", "1001", "99999", "0.5"] {
+            assert!(oom_score(text).is_err(), "{text}");
+        }
     }
 
     #[test]
