@@ -87,7 +87,7 @@ fn without_rust_there_is_the_static_package() {
         .find_map(|line| line.strip_prefix("BR2_PACKAGE_ELBUS_STATIC_PROGRAMS="))
         .expect("where the programs are");
     assert!(
-        programs.ends_with("/../target/aarch64-unknown-linux-musl/device"),
+        programs.ends_with("/../target/aarch64-unknown-linux-musl/release"),
         "{programs}"
     );
     let lines: Vec<_> = lines

@@ -2,7 +2,7 @@
 //! it, as far as that is possible without a build of a whole system.
 //!
 //! A tool that is not there is named on stderr, and what it would have checked is skipped; with
-//! `ELBUS_TESTS_NO_SKIP=1`, as in `.ci/run`, that is a failure. Used are `shellcheck`, `busybox`,
+//! `ELBUS_TESTS_NO_SKIP=1`, as in `.ci/run`, that is a failure. Used are `cross`, `shellcheck`, `busybox`,
 //! `start-stop-daemon`, `systemd-analyze`, `systemd-sysusers`, `make`, `cc`, and Python packages
 //! that the first test to need them installs below the target directory. `ELBUSD` names another
 //! broker than the one that cargo built.
@@ -11,6 +11,7 @@
 
 mod buildroot;
 mod crates;
+mod cross;
 mod install;
 mod recipes;
 mod scripts;

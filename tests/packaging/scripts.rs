@@ -11,7 +11,7 @@ use crate::tree::{files, root};
 
 /// Scripts and the shell that each is for.
 fn scripts() -> Vec<(PathBuf, &'static str)> {
-    let mut found: Vec<_> = [".ci", "buildroot", "init", "packaging"]
+    let mut found: Vec<_> = [".ci", "buildroot", "init", "packaging", "targets"]
         .into_iter()
         .flat_map(files)
         .filter_map(|file| {

@@ -6,7 +6,7 @@ require elbus.inc
 LIC_FILES_CHKSUM = "file://LICENSE;md5=3b83ef96387f14655fc854ddc3c6bd57"
 
 # Where elbusd and elbus are; by default, where `targets/build ${ELBUS_TARGET}` puts them.
-ELBUS_PROGRAMS ?= "${ELBUS_CHECKOUT}/target/${ELBUS_TARGET}/device"
+ELBUS_PROGRAMS ?= "${ELBUS_CHECKOUT}/target/${ELBUS_TARGET}/release"
 ELBUS_TARGET ?= ""
 ELBUS_TARGET:aarch64 ?= "aarch64-unknown-linux-musl"
 ELBUS_TARGET:armv7a ?= "armv7-unknown-linux-musleabihf"
