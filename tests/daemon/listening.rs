@@ -111,7 +111,12 @@ fn the_main_thread_is_one_of_the_workers() {
             .map(|task| std::fs::read_to_string(task.expect("a thread").path().join("comm")))
             .filter(|name| name.as_ref().is_ok_and(|name| name.starts_with("elbusd")))
             .count();
-        assert_eq!(count, 1, "the others have no thread before they have work");
+        // The first thread of an emulated program has the name of the emulator.
+        let first = usize::from(std::env::var_os("ELBUSD_RUNNER").is_none());
+        assert_eq!(
+            count, first,
+            "the others have no thread before they have work"
+        );
     }
 }
 

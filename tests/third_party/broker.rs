@@ -56,7 +56,10 @@ impl Broker {
         let tcp = format!("127.0.0.1:{}", free_port());
 
         let log = File::create(directory.join("log")).expect("cannot create the broker's log");
-        let child = Command::new(&program)
+        let runner = std::env::var("ELBUSD_RUNNER").unwrap_or_default();
+        let mut words = runner.split_whitespace().chain([program.as_str()]);
+        let child = Command::new(words.next().unwrap_or(&program))
+            .args(words)
             .args(["-B", &unix, "-B", &tcp])
             .stdin(Stdio::null())
             .stderr(log.try_clone().expect("cannot share the broker's log"))
