@@ -13,6 +13,7 @@ mod buildroot;
 mod crates;
 mod cross;
 mod install;
+mod programs;
 mod recipes;
 mod scripts;
 mod supervisors;
