@@ -12,6 +12,8 @@
 mod buildroot;
 mod crates;
 mod install;
+#[path = "../common/missing.rs"]
+mod missing;
 mod recipes;
 mod scripts;
 mod supervisors;
