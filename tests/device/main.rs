@@ -209,5 +209,6 @@ fn kib(status: &str, key: &str) -> u64 {
 
 /// Printed past the harness, which keeps the output of successful tests.
 fn report(line: &str) {
-    let _ = writeln!(std::io::stderr(), "device {line}");
+    let line = format!("device {line}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
