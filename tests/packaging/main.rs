@@ -13,6 +13,8 @@ mod buildroot;
 mod crates;
 mod cross;
 mod install;
+#[path = "../common/missing.rs"]
+mod missing;
 mod programs;
 mod recipes;
 mod scripts;

@@ -1,5 +1,5 @@
-//! Every shell script of init files and recipes parses, and `shellcheck` has nothing to say about
-//! it.
+//! Every shell script of init files, recipes and the device of the tests parses, and `shellcheck`
+//! has nothing to say about it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,15 @@ use crate::tree::{files, root};
 
 /// Scripts and the shell that each is for.
 fn scripts() -> Vec<(PathBuf, &'static str)> {
-    let mut found: Vec<_> = [".ci", "buildroot", "init", "packaging", "targets"]
+    let folders = [
+        ".ci",
+        "buildroot",
+        "init",
+        "packaging",
+        "targets",
+        "tests/device",
+    ];
+    let mut found: Vec<_> = folders
         .into_iter()
         .flat_map(files)
         .filter_map(|file| {
