@@ -1,4 +1,4 @@
-//! Every shell script of init files and recipes parses, and `shellcheck` has nothing to say about
+//! Every shell script of init files, recipes and builds parses, and `shellcheck` has nothing to say about
 //! it.
 
 use std::fs;
@@ -11,7 +11,7 @@ use crate::tree::{files, root};
 
 /// Scripts and the shell that each is for.
 fn scripts() -> Vec<(PathBuf, &'static str)> {
-    let mut found: Vec<_> = [".ci", "buildroot", "init", "packaging"]
+    let mut found: Vec<_> = [".ci", "buildroot", "init", "packaging", "targets"]
         .into_iter()
         .flat_map(files)
         .filter_map(|file| {

@@ -41,7 +41,7 @@ pub fn skip(reason: &str) {
     let _ = writeln!(std::io::stderr(), "NOT CHECKED by {test}: {reason}");
 }
 
-/// The interpreter that has oelint-adv and kconfiglib, or `None` after saying why there is none.
+/// The interpreter that has what requirements.txt names, or `None` after saying why there is none.
 pub fn python() -> Option<&'static Path> {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let prepare = || {
@@ -55,7 +55,7 @@ pub fn python() -> Option<&'static Path> {
         Ok(python) => Some(python),
         Err(reason) => {
             skip(&format!(
-                "oelint-adv and kconfiglib cannot be installed: {reason}"
+                "what requirements.txt names cannot be installed: {reason}"
             ));
             None
         }
