@@ -276,7 +276,7 @@ fn programs_of_a_release_name_no_directories_of_this_machine() {
             .output()
             .expect("tar");
         assert!(content.status.success(), "{}", printed(&content));
-        let checkout = format!("{}/", root().display());
+        let checkout = format!("{}/src/", root().display());
         for place in ["/home/", "/root/", "/registry/src/", &checkout] {
             let mut windows = content.stdout.windows(place.len());
             assert!(
