@@ -50,10 +50,11 @@ fn compiler(dir: &Path) -> PathBuf {
     command
 }
 
-/// Writes bill and licences to a new directory.
-fn bill(name: &str) -> PathBuf {
+/// Writes bill and licences to a new directory, for programs with a standard library of that kind.
+fn bill(name: &str, std: &str) -> PathBuf {
     let dir = scratch(name);
     run(Command::new(root().join("targets/bill"))
+        .args(["--std", std])
         .arg(dir.join("dist"))
         .env("ELBUS_ZIG", compiler(&dir))
         .env("CARGO", env!("CARGO"))
@@ -90,7 +91,17 @@ fn linked() -> BTreeSet<String> {
 #[test]
 fn bill_of_materials_follows_its_schema_and_has_what_is_linked() {
     let Some(python) = python() else { return };
-    let dist = bill("bill");
+    let kinds = [
+        ("stock", &["pkg:generic/llvm-libunwind"] as &[_]),
+        ("rebuilt", &[]),
+    ];
+    for (std, unwinder) in kinds {
+        check_bill(python, &bill(&format!("bill-{std}"), std), unwinder);
+    }
+}
+
+/// `unwinder` is what only programs that can walk their stack have.
+fn check_bill(python: &Path, dist: &Path, unwinder: &[&str]) {
     let listed = run(Command::new(python)
         .arg(root().join("tests/packaging/bill.py"))
         .arg(dist.join(bill_name())));
@@ -118,14 +129,13 @@ fn bill_of_materials_follows_its_schema_and_has_what_is_linked() {
         .iter()
         .filter_map(|part| Some(part.split_once('@')?.0))
         .collect();
-    let expected = [
-        "pkg:generic/llvm-libunwind",
+    let always = [
         "pkg:generic/musl",
         "pkg:generic/rust-std",
         "pkg:github/jemalloc/jemalloc",
         "pkg:pypi/ziglang",
     ];
-    assert_eq!(names, expected);
+    assert_eq!(names, [unwinder, &always].concat());
     assert!(others.contains("pkg:generic/musl@7.8.9"), "{others:?}");
     // The crate says in its version which jemalloc is in it.
     let jemalloc = others.iter().find(|part| part.contains("jemalloc"));
@@ -138,7 +148,7 @@ fn bill_of_materials_follows_its_schema_and_has_what_is_linked() {
 
 #[test]
 fn bill_of_materials_and_licences_do_not_depend_on_where_and_when() {
-    let (one, two) = (bill("bill-one"), bill("bill-another"));
+    let (one, two) = (bill("bill-one", "stock"), bill("bill-another", "stock"));
     for file in [&bill_name(), LICENCES] {
         let read = |dir: &Path| fs::read_to_string(dir.join(file)).expect("a text");
         let written = read(&one);
@@ -153,7 +163,7 @@ fn bill_of_materials_and_licences_do_not_depend_on_where_and_when() {
 
 #[test]
 fn licences_name_each_crate_and_have_each_text_once() {
-    let dist = bill("licences");
+    let dist = bill("licences", "stock");
     let licences = fs::read_to_string(dist.join(LICENCES)).expect("licences");
     let (list, texts) = licences.split_once("\n====").expect("texts");
     let named: BTreeSet<_> = list
