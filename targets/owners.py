@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Says which crate takes how much of a program: `targets/owners PROGRAM`.
+"""Says which crate takes how much of a program: `targets/owners.py PROGRAM`.
 
 PROGRAM is a 64- or 32-bit little-endian ELF file that has its symbols (built with
-CARGO_PROFILE_RELEASE_STRIP=none). Every byte that the stripped file would have is in one row: code and
+as `targets/owners` does it). Every byte that the stripped file would have is in one row: code and
 data of a crate, jemalloc or libc by the names of their symbols; constants without a name (mostly
 strings), relocations, unwinding tables and the rest by their sections.
 """

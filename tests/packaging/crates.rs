@@ -13,7 +13,7 @@ const YOCTO: &str = "yocto/meta-elbus/recipes-connectivity/elbus/elbus-crates.in
 const BUILDROOT_HASHES: &str = "buildroot/package/elbus-crates/elbus-crates.hash";
 
 /// `NAME-VERSION` and checksum of each crate of the lock file, read without the generator.
-fn locked() -> BTreeSet<(String, String)> {
+pub fn locked() -> BTreeSet<(String, String)> {
     let mut crates = BTreeSet::new();
     let (mut name, mut version) = (String::new(), String::new());
     for line in text("Cargo.lock").lines() {

@@ -1,5 +1,6 @@
 //! The init files and the recipes of Yocto and Buildroot, each checked by the tool that will read
-//! it, as far as that is possible without a build of a whole system.
+//! it, as far as that is possible without a build of a whole system; and what a release consists of,
+//! but for the programs in it.
 //!
 //! A tool that is not there is named on stderr, and what it would have checked is skipped; with
 //! `ELBUS_TESTS_NO_SKIP=1`, as in `.ci/run`, that is a failure. Used are `cross`, `shellcheck`, `busybox`,
@@ -17,6 +18,7 @@ mod install;
 mod missing;
 mod programs;
 mod recipes;
+mod release;
 mod scripts;
 mod supervisors;
 mod systemd;

@@ -100,7 +100,7 @@ fn the_daemon_stays_within_its_budget() {
         println!("{}: {size} of {budget} bytes", path.display());
         assert!(
             size <= budget,
-            "{}: {size} bytes are more than {budget}; targets/report says what takes them",
+            "{}: {size} bytes are more than {budget}; targets/owners says what takes them",
             path.display()
         );
     }

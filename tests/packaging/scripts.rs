@@ -1,5 +1,5 @@
-//! Every shell script of init files, recipes and the device of the tests parses, and `shellcheck`
-//! has nothing to say about it.
+//! Every shell script of init files, recipes, builds and the device of the tests parses, and
+//! `shellcheck` has nothing to say about it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

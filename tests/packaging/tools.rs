@@ -15,7 +15,7 @@ pub fn broker() -> PathBuf {
     std::env::var_os("ELBUSD").map_or_else(built, PathBuf::from)
 }
 
-/// The interpreter that has oelint-adv and kconfiglib, or `None` after saying why there is none.
+/// The interpreter that has what requirements.txt names, or `None` after saying why there is none.
 pub fn python() -> Option<&'static Path> {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let prepare = || {
@@ -29,7 +29,7 @@ pub fn python() -> Option<&'static Path> {
         Ok(python) => Some(python),
         Err(reason) => {
             skip(&format!(
-                "oelint-adv and kconfiglib cannot be installed: {reason}"
+                "what requirements.txt names cannot be installed: {reason}"
             ));
             None
         }
