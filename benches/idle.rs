@@ -1,7 +1,8 @@
 //! What `elbusd` costs when nothing happens: resident memory per idle connection, and wake-ups.
 //!
 //! `cargo bench --features server,rpc --bench idle [-- SECONDS]` prints the table of
-//! `docs/footprint.md`. Connections are made over a UNIX socket and then left alone.
+//! `docs/footprint.md`. Connections are made over a UNIX socket and then left alone. `ELBUSD` in the
+//! environment names another build of the program.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -61,7 +62,8 @@ impl Broker {
         let name = format!("elbus-idle-{}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&directory)?;
-        let process = Command::new(env!("CARGO_BIN_EXE_elbusd"))
+        let built = env!("CARGO_BIN_EXE_elbusd").to_string();
+        let process = Command::new(std::env::var("ELBUSD").unwrap_or(built))
             .arg("-B")
             .arg(socket_in(&directory))
             .stderr(Stdio::null())

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Says which crate takes how much of a program: `targets/owners.py PROGRAM`.
 
-PROGRAM is a 64- or 32-bit little-endian ELF file that has its symbols (built with
-as `targets/owners` does it). Every byte that the stripped file would have is in one row: code and
-data of a crate, jemalloc or libc by the names of their symbols; constants without a name (mostly
-strings), relocations, unwinding tables and the rest by their sections.
+PROGRAM is a 64- or 32-bit little-endian ELF file that has its symbols, as `targets/owners` builds it.
+Every byte that the stripped file would have is in one row: code and data of a crate, jemalloc or libc
+by the names of their symbols, constants without a name (mostly strings) and the rest by their sections.
 """
 
 import re
@@ -15,17 +14,14 @@ from collections import Counter, namedtuple
 SHT_SYMTAB = 2
 SHT_NOBITS = 8
 SHF_ALLOC = 2
-STT_OBJECT, STT_FUNC = 1, 2
+STT_OBJECT, STT_FUNC, STT_FILE = 1, 2, 4
 
 Section = namedtuple("Section", "name kind flags address offset size link")
-Symbol = namedtuple("Symbol", "name kind address size")
+Symbol = namedtuple("Symbol", "name kind address size file")
 
-C_LIBRARIES = [(re.compile(r"_?_?(rjem|_rjem|je)_"), "jemalloc (C)")]
+JEMALLOC = re.compile(r"_?_?(rjem|je)_")
 UNNAMED = {
     ".rodata": "constants without a name: strings, tables",
-    ".eh_frame": "unwinding tables",
-    ".eh_frame_hdr": "unwinding tables",
-    ".gcc_except_table": "unwinding tables",
 }
 
 
@@ -64,64 +60,60 @@ class Program:
         step = struct.calcsize(layout)
         for table in (section for section in self.sections if section.kind == SHT_SYMTAB):
             strings = self.sections[table.link].offset
+            source = None
             for at in range(table.offset, table.offset + table.size, step):
                 fields = struct.unpack_from(layout, self.data, at)
                 if self.wide:
                     name, info, _, _, address, size = fields
                 else:
                     name, address, size, info, _, _ = fields
-                if info & 15 in (STT_OBJECT, STT_FUNC) and size:
-                    yield Symbol(string_at(self.data, strings + name), info & 15, address, size)
+                name = string_at(self.data, strings + name)
+                if info & 15 == STT_FILE:
+                    source = name
+                elif info & 15 in (STT_OBJECT, STT_FUNC) and size:
+                    # Symbols that are not local come last, and belong to no file.
+                    file = source if info >> 4 == 0 else None
+                    yield Symbol(name, info & 15, address, size, file)
 
 
-def owner(name):
-    """The crate that a symbol belongs to, by its mangled name (legacy or v0)."""
-    for pattern, library in C_LIBRARIES:
-        if pattern.match(name):
-            return library
+def owner(symbol, jemalloc):
+    """The crate or library that a symbol belongs to. `jemalloc` are the names of its source files."""
+    name = symbol.name
+    if JEMALLOC.match(name) or symbol.file in jemalloc:
+        return "jemalloc (C)"
     if name.startswith("_R"):
-        # The first crate root in the name: C, perhaps a disambiguator s…_, a length, the name.
+        # The first crate root in the mangled name: C, perhaps a disambiguator s..._, a length, a name.
         found = re.search(r"C(?:s[0-9A-Za-z]*_)?(\d+)_?", name)
         if found:
-            length = int(found[1])
-            return name[found.end() : found.end() + length]
+            return name[found.end() : found.end() + int(found[1])]
     if name.startswith("_ZN"):
         length = re.match(r"_ZN(\d+)", name)
         first = name[length.end() : length.end() + int(length[1])]
         # `<crate::Type as Trait>::method`: the first path of the type.
-        words = re.findall(r"[A-Za-z_][A-Za-z0-9_]*", re.sub(r"\$[A-Za-z0-9]+\$", " ", first))
-        return words[0] if words else "other Rust code"
+        words = re.findall(r"[A-Za-z][A-Za-z0-9_]+", re.sub(r"\$[A-Za-z0-9]+\$|^_", " ", first))
+        return next((word for word in words if word not in ("dyn", "mut")), "std")
     return "libc (C)"
 
 
 def owners(program):
     """Bytes of the stripped file by owner."""
+    jemalloc = {symbol.file for symbol in program.symbols if JEMALLOC.match(symbol.name)} - {None}
     total = Counter()
     for section in program.sections:
         if not section.flags & SHF_ALLOC or section.kind == SHT_NOBITS:
             continue
-        begin, end = section.address, section.address + section.size
-        inside = sorted(
-            (symbol for symbol in program.symbols if begin <= symbol.address < end),
-            key=lambda symbol: (symbol.address, -symbol.size),
-        )
-        at = begin
-        for symbol in inside:
+        at, end = section.address, section.address + section.size
+        inside = [symbol for symbol in program.symbols if at <= symbol.address < end]
+        unnamed = section.size
+        for symbol in sorted(inside, key=lambda symbol: (symbol.address, -symbol.size)):
             # Symbols may share an address: identical functions are merged.
             size = symbol.address + symbol.size - max(at, symbol.address)
             if size > 0:
-                total[owner(symbol.name)] += size
+                total[owner(symbol, jemalloc)] += size
+                unnamed -= size
                 at = symbol.address + symbol.size
-        named = sum(total.values())
-        rest = section.size - (named - owners.seen)
-        owners.seen = named
-        if rest > 0:
-            total[UNNAMED.get(section.name, f"{section.name}, without a name")] += rest
-            owners.seen += rest
-    return total
-
-
-owners.seen = 0
+        total[UNNAMED.get(section.name, f"{section.name}, without a name")] += unnamed
+    return +total
 
 
 def main():
@@ -130,8 +122,13 @@ def main():
     total = owners(Program(sys.argv[1]))
     print("| owner | bytes | share |\n|---|---:|---:|")
     whole = sum(total.values())
+    small = 0
     for name, size in total.most_common():
-        print(f"| {name} | {size:,} | {size / whole:.1%} |")
+        if size < whole / 1000:
+            small += size
+        else:
+            print(f"| {name} | {size:,} | {size / whole:.1%} |")
+    print(f"| others, below 0.1 % each | {small:,} | {small / whole:.1%} |")
     print(f"| all | {whole:,} | 100.0% |")
 
 

@@ -3,6 +3,8 @@
 //! `cargo bench --features server,rpc,ipc --bench instructions > docs/performance-counts.md` writes
 //! that document. It needs `valgrind` and `strace`.
 //!
+//! `ELBUSD` names another build of the daemon, `ELBUSD_ONLY` the workloads, separated by semicolons.
+//!
 //! Every workload runs twice, with N and with 2 N frames. The difference is the cost of N frames;
 //! what it takes to start, to connect and to end cancels out. Counts hardly depend on what else the
 //! machine does, so small changes show, but they are no times.
@@ -36,6 +38,11 @@ fn main() -> Anything<()> {
     system_calls(&scratch)
 }
 
+/// Whether a workload is among those that `ELBUSD_ONLY` names, if it names some.
+fn is_wanted(name: &str) -> bool {
+    std::env::var("ELBUSD_ONLY").map_or(true, |names| names.split(';').any(|one| one == name))
+}
+
 fn instructions(scratch: &Scratch) -> Anything<()> {
     let mut details = String::new();
     println!("## Instructions\n");
@@ -51,10 +58,16 @@ fn instructions(scratch: &Scratch) -> Anything<()> {
         details += "```\n";
     };
     for workload in broker::workloads() {
+        if !is_wanted(&workload.name) {
+            continue;
+        }
         let of = |times| workload.profile(scratch, times);
         show(&workload.name, workload.frames, &of(1)?, &of(2)?);
     }
     for workload in client::WORKLOADS {
+        if !is_wanted(workload.name) {
+            continue;
+        }
         let of = |times| workload.profile(scratch, times);
         show(workload.name, workload.frames, &of(1)?, &of(2)?);
     }
@@ -69,6 +82,9 @@ fn system_calls(scratch: &Scratch) -> Anything<()> {
     println!("## System calls\n");
     println!("| workload | read | write | wait | others |\n|---|---:|---:|---:|---:|");
     for workload in broker::workloads() {
+        if !is_wanted(&workload.name) {
+            continue;
+        }
         let (once, twice) = (workload.calls(scratch, 1)?, workload.calls(scratch, 2)?);
         let each = |count: fn(&strace::Calls) -> u64| {
             (count(&twice) as f64 - count(&once) as f64) / workload.frames as f64
