@@ -78,6 +78,6 @@ fn pages_are_those_of_the_builds_without_containers() {
         let pages = file["env"]["JEMALLOC_SYS_WITH_LG_PAGE"].as_str();
         let pages = format!("JEMALLOC_SYS_WITH_LG_PAGE={}", pages.expect("pages"));
         let passed = settings["env"]["passthrough"].as_array().expect("a list");
-        assert_eq!(passed.as_slice(), [toml::Value::from(pages)], "{target}");
+        assert!(passed.contains(&toml::Value::from(pages)), "{target}");
     }
 }

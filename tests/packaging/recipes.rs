@@ -136,20 +136,49 @@ fn targets_of_the_static_recipes_exist() {
     }
 }
 
+/// The value of a variable where it is set in a line of its own.
+fn value<'a>(text: &'a str, name: &str) -> &'a str {
+    let set = format!("{name} = \"");
+    let line = text.lines().find_map(|line| line.strip_prefix(&set));
+    line.unwrap_or_else(|| panic!("{name} is not set in {text}"))
+        .trim_end_matches('"')
+}
+
 /// In a build directory of its own, cargo does not see `.cargo/config.toml`.
 #[test]
-fn yocto_builds_jemalloc_as_the_project_does() {
+fn all_builds_configure_jemalloc_as_the_project_does() {
     const KEY: &str = "JEMALLOC_SYS_WITH_MALLOC_CONF";
+    const YOCTO: &str = "ELBUS_MALLOC_CONF";
     let config = text(".cargo/config.toml");
-    let line = config
-        .lines()
-        .find(|line| line.starts_with(KEY))
-        .expect("a configuration");
     let recipe = text(&format!("{RECIPE}/elbus_{}.bb", package_field("version")));
-    assert!(
-        recipe.contains(&format!("export {line}\n")),
-        "{line}\n{recipe}"
-    );
+    assert_eq!(value(&recipe, YOCTO), value(&config, KEY));
+    // 32-bit ARM is another case.
+    let target = text("targets/armv7-unknown-linux-musleabihf.toml");
+    let of_arm = value(&target, KEY);
+    assert_eq!(value(&recipe, &format!("{YOCTO}:arm")), of_arm);
+    for path in ["buildroot/package/elbus/elbus.mk", "Cross.toml"] {
+        let set = format!("{KEY}={of_arm}");
+        assert!(text(path).contains(&set), "{path} has no {set}");
+    }
+}
+
+/// Buildroot replaces the release profile by what its makefile says.
+#[test]
+fn buildroot_builds_with_the_profile_of_the_project() {
+    let makefile = text("buildroot/package/elbus/elbus.mk");
+    let manifest: toml::Table = text("Cargo.toml").parse().expect("TOML");
+    let release = &manifest["profile"]["release"];
+    for (key, variable) in [
+        ("codegen-units", "CODEGEN_UNITS"),
+        ("lto", "LTO"),
+        ("opt-level", "OPT_LEVEL"),
+    ] {
+        let number = release[key].as_integer().map(|number| number.to_string());
+        let value = number.or_else(|| release[key].as_str().map(str::to_owned));
+        let value = value.expect("a number or a word");
+        let set = format!("CARGO_PROFILE_RELEASE_{variable}={value}");
+        assert!(makefile.contains(&set), "there is no {set}");
+    }
 }
 
 #[test]

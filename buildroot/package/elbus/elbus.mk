@@ -25,7 +25,7 @@ ELBUS_OVERRIDE_SRCDIR_RSYNC_EXCLUSIONS = \
 ELBUS_CARGO_ENV = \
 	CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 \
 	CARGO_PROFILE_RELEASE_LTO=fat \
-	CARGO_PROFILE_RELEASE_OPT_LEVEL=3 \
+	CARGO_PROFILE_RELEASE_OPT_LEVEL=z \
 	CARGO_PROFILE_RELEASE_STRIP=none
 
 # The largest page of the architecture: with less, the program dies at the start
@@ -34,6 +34,12 @@ ifeq ($(BR2_aarch64),y)
 ELBUS_CARGO_ENV += JEMALLOC_SYS_WITH_LG_PAGE=16
 else
 ELBUS_CARGO_ENV += JEMALLOC_SYS_WITH_LG_PAGE=12
+endif
+
+# There it knows no huge pages, and says so at each start if they are mentioned.
+ifeq ($(BR2_arm),y)
+ELBUS_CARGO_ENV += \
+	JEMALLOC_SYS_WITH_MALLOC_CONF=narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0
 endif
 
 ELBUS_CARGO_BUILD_OPTS = \

@@ -30,7 +30,11 @@ CARGO_BUILD_FLAGS:append = " --features server ${PACKAGECONFIG_CONFARGS}"
 export CARGO_PROFILE_RELEASE_STRIP = "none"
 
 # As in .cargo/config.toml, which cargo does not see from the build directory.
-export JEMALLOC_SYS_WITH_MALLOC_CONF = "narenas:1,metadata_thp:disabled,thp:never,dirty_decay_ms:1000,muzzy_decay_ms:0"
+ELBUS_MALLOC_CONF = "narenas:1,metadata_thp:disabled,thp:never,dirty_decay_ms:1000,muzzy_decay_ms:0"
+# There it knows no huge pages, and says so at each start if they are mentioned.
+# nooelint: oelint.vars.specific - the architecture
+ELBUS_MALLOC_CONF:arm = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0"
+export JEMALLOC_SYS_WITH_MALLOC_CONF = "${ELBUS_MALLOC_CONF}"
 # The largest page of the architecture: with less, the program dies at the start on such a kernel.
 ELBUS_LG_PAGE = "12"
 ELBUS_LG_PAGE:aarch64 = "16"
