@@ -91,7 +91,7 @@ def owner(symbol, jemalloc):
         first = name[length.end() : length.end() + int(length[1])]
         # `<crate::Type as Trait>::method`: the first path of the type.
         words = re.findall(r"[A-Za-z][A-Za-z0-9_]+", re.sub(r"\$[A-Za-z0-9]+\$|^_", " ", first))
-        return next((word for word in words if word not in ("dyn", "mut")), "std")
+        return next((word for word in words if word not in ("as", "dyn", "mut")), "std")
     return "libc (C)"
 
 

@@ -25,6 +25,7 @@ pub fn brokers(run: &Run) -> String {
             broker.id, broker.version
         ));
     }
+    text.push_str("\n\nThe programs of this repository are built with its profile `fast`.");
     if !run.missing.is_empty() {
         let missing = run.missing.join(", ");
         text.push_str(&format!(
