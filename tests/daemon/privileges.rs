@@ -100,6 +100,7 @@ fn every_thread_becomes_the_user_and_clients_are_served() {
     let named = format!("localhost:{}", free_port());
     let args = ["-B", &named, "-P", "{dir}/pid", "--user", STRANGER];
     let mut broker = Served::start(&args);
+    broker.await_log(&format!("listening on {named}"));
     let threads = of_each_thread(&broker, "Uid:");
     let emulated = std::env::var_os("ELBUSD_RUNNER").is_some();
     assert!(threads.len() >= 2 || emulated, "{threads:?}");
