@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
 /// A worker that had nothing to do for so long gives up its thread.
-const REST_AFTER: Duration = Duration::from_secs(2);
+const REST_AFTER: Duration = Duration::from_millis(250);
 
 /// The runtimes of the process.
 pub struct Workers {
