@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::common::broker::TempDir;
 use crate::common::{DEADLINE, eventually};
-use crate::support::{Stranger, await_end, elbusd, path_text, stderr};
+use crate::support::{Stranger, await_end, elbusd, is_emulated, path_text, stderr};
 
 /// Runs `elbusd -D -B DIR/bus.sock -P DIR/pid ARGS` with the syslog socket `DIR/log` until the first
 /// process has ended, and until nobody holds its outputs any more.
@@ -78,7 +78,7 @@ fn assert_null_descriptors(broker: &Stranger) {
 
 #[test]
 fn its_name_is_that_of_the_program() {
-    if std::env::var_os("ELBUSD_RUNNER").is_some() {
+    if is_emulated() {
         // Its name would be that of the runner.
         return;
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::common::broker::TempDir;
-use crate::support::{Guarded, Served, command_for, program};
+use crate::support::{Guarded, Served, command_for, is_emulated, program};
 
 /// A user without privileges on every system.
 const NOBODY: u32 = 65_534;
@@ -112,7 +112,7 @@ fn the_main_thread_is_one_of_the_workers() {
             .filter(|name| name.as_ref().is_ok_and(|name| name.starts_with("elbusd")))
             .count();
         // The first thread of an emulated program has the name of the emulator.
-        let first = usize::from(std::env::var_os("ELBUSD_RUNNER").is_none());
+        let first = usize::from(!is_emulated());
         assert_eq!(
             count, first,
             "the others have no thread before they have work"

@@ -12,7 +12,7 @@ use nix::unistd::{Uid, User, chown, getegid, geteuid};
 
 use crate::common::broker::{TempDir, free_port};
 use crate::common::eventually;
-use crate::support::{Served, command_for, elbusd, path_text, program, run, stderr};
+use crate::support::{Served, command_for, elbusd, is_emulated, path_text, program, run, stderr};
 
 /// Who is not the test's user.
 const STRANGER: &str = "nobody";
@@ -46,7 +46,7 @@ fn of_each_thread(broker: &Served, field: &str) -> Vec<String> {
         .filter(|task| {
             let name = std::fs::read_to_string(task.path().join("comm")).expect("its name");
             let is_first = task.file_name().to_str() == Some(&broker.process.pid().to_string());
-            is_first || std::env::var_os("ELBUSD_RUNNER").is_none() || name.starts_with("elbusd")
+            is_first || !is_emulated() || name.starts_with("elbusd")
         })
         .map(|task| {
             let status = task.path().join("status");
@@ -102,8 +102,7 @@ fn every_thread_becomes_the_user_and_clients_are_served() {
     let mut broker = Served::start(&args);
     broker.await_log(&format!("listening on {named}"));
     let threads = of_each_thread(&broker, "Uid:");
-    let emulated = std::env::var_os("ELBUSD_RUNNER").is_some();
-    assert!(threads.len() >= 2 || emulated, "{threads:?}");
+    assert!(threads.len() >= 2 || is_emulated(), "{threads:?}");
     assert_runs_as(&broker, uid, gid, &[gid]);
     assert_eq!(owner_and_mode(&broker.path("bus.sock")), (uid, gid, 0o660));
     // Who could write to it could have an init script end any process.

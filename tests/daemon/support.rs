@@ -17,6 +17,11 @@ pub fn program() -> PathBuf {
     std::env::var_os("ELBUSD").map_or(env!("CARGO_BIN_EXE_elbusd").into(), PathBuf::from)
 }
 
+/// Whether an emulator runs the program: then the names of processes and threads are partly its own.
+pub fn is_emulated() -> bool {
+    std::env::var_os("ELBUSD_RUNNER").is_some()
+}
+
 /// The program at a path, ready to be given arguments, with nothing of the environment that has a
 /// meaning for it.
 pub fn command_for(program: &Path) -> Command {

@@ -67,14 +67,13 @@ pub fn run(args: &Args, origin: Origin) -> Result<(), String> {
         .wake_workers(move |worker| waker.wake(worker));
     let start = Start {
         args,
-        options,
         inherited,
         target,
         first,
     };
     workers.run(async {
         tokio::select! {
-            result = serve(start, &manager) => result,
+            result = serve(start, options, &manager) => result,
             never = watchdog::run(&manager, &threads) => match never {},
         }
     })
@@ -83,20 +82,19 @@ pub fn run(args: &Args, origin: Origin) -> Result<(), String> {
 /// What a start uses up.
 struct Start<'a> {
     args: &'a Args,
-    options: BrokerOptions,
     inherited: Vec<Inherited>,
     target: Option<Target>,
     first: Option<Report>,
 }
 
-async fn serve(start: Start<'_>, manager: &Manager) -> Result<(), String> {
+async fn serve(start: Start<'_>, options: BrokerOptions, manager: &Manager) -> Result<(), String> {
     let args = start.args;
     // Before anything that has to be undone exists.
     let mut signals = Signals::install()
         .map_err(|error| format!("cannot install the signal handlers: {error}"))?;
     let rules = args.access.config.clone().map(Rules::load).transpose()?;
     let shortage = descriptors::provide_for(args.clients.max_clients);
-    let mut broker = Broker::with_options(start.options.clone());
+    let mut broker = Broker::with_options(options);
     let _pid_file = match start.carry_out(&mut broker, rules.as_ref(), manager).await {
         Ok(pid_file) => pid_file,
         Err(failure) => {

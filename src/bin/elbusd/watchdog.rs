@@ -1,6 +1,6 @@
-//! Signs of life for the service manager. One is given only when each worker that has a thread has just
-//! carried out a task: a broker of which one thread hangs, in a lock or an endless loop, is to be
-//! started again.
+//! Signs of life for the service manager. One is given only when each worker that has a thread has
+//! just carried out a task: a broker of which one thread hangs, in a lock or an endless loop, is to
+//! be started again.
 
 use std::convert::Infallible;
 
