@@ -18,7 +18,8 @@ pub struct Repetitions<'a> {
 }
 
 impl<'a> Repetitions<'a> {
-    /// Looks for repetitions of `first`, a whole frame that begins with a text, at the start of `rest`. `limit` bounds the body, in bytes.
+    /// Looks for repetitions of `first`, a whole frame that begins with a text, at the start of
+    /// `rest`. `limit` bounds the body, in bytes.
     #[inline]
     pub fn new(first: &'a [u8], rest: &'a [u8], limit: usize) -> Self {
         let (header, body) = first.split_at(HEADER_BYTES);
