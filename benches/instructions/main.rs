@@ -38,9 +38,14 @@ fn main() -> Anything<()> {
     system_calls(&scratch)
 }
 
-/// Whether a workload is among those that `ELBUSD_ONLY` names, if it names some.
-fn is_wanted(name: &str) -> bool {
-    std::env::var("ELBUSD_ONLY").map_or(true, |names| names.split(';').any(|one| one == name))
+/// Those workloads that `ELBUSD_ONLY` names; all if it is not set.
+fn wanted<W>(workloads: impl IntoIterator<Item = W>, name: fn(&W) -> &str) -> Vec<W> {
+    let only = std::env::var("ELBUSD_ONLY").ok();
+    let is_wanted = |workload: &W| match &only {
+        Some(names) => names.split(';').any(|one| one == name(workload)),
+        None => true,
+    };
+    workloads.into_iter().filter(is_wanted).collect()
 }
 
 fn instructions(scratch: &Scratch) -> Anything<()> {
@@ -57,17 +62,11 @@ fn instructions(scratch: &Scratch) -> Anything<()> {
         }
         details += "```\n";
     };
-    for workload in broker::workloads() {
-        if !is_wanted(&workload.name) {
-            continue;
-        }
+    for workload in wanted(broker::workloads(), |workload| &workload.name) {
         let of = |times| workload.profile(scratch, times);
         show(&workload.name, workload.frames, &of(1)?, &of(2)?);
     }
-    for workload in client::WORKLOADS {
-        if !is_wanted(workload.name) {
-            continue;
-        }
+    for workload in wanted(client::WORKLOADS, |workload| workload.name) {
         let of = |times| workload.profile(scratch, times);
         show(workload.name, workload.frames, &of(1)?, &of(2)?);
     }
@@ -81,10 +80,7 @@ fn instructions(scratch: &Scratch) -> Anything<()> {
 fn system_calls(scratch: &Scratch) -> Anything<()> {
     println!("## System calls\n");
     println!("| workload | read | write | wait | others |\n|---|---:|---:|---:|---:|");
-    for workload in broker::workloads() {
-        if !is_wanted(&workload.name) {
-            continue;
-        }
+    for workload in wanted(broker::workloads(), |workload| &workload.name) {
         let (once, twice) = (workload.calls(scratch, 1)?, workload.calls(scratch, 2)?);
         let each = |count: fn(&strace::Calls) -> u64| {
             (count(&twice) as f64 - count(&once) as f64) / workload.frames as f64
