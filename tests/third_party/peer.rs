@@ -192,10 +192,26 @@ impl Peer {
 
     /// The next frame must be this one: `RECEIVER KIND SENDER TOPIC TEXT`.
     pub fn receives(&mut self, expected: &str) {
-        match self.frames.recv_timeout(DEADLINE) {
-            Ok(frame) if frame == expected => {}
-            Ok(frame) => self.fail(&format!("(wait for) {expected}"), &short(&frame)),
-            Err(e) => self.fail(&format!("(wait for) {expected}"), &format!("no frame: {e}")),
+        self.receives_past(|_| false, expected);
+    }
+
+    /// The next frame must be this one, but for those to a client that has just ended: until the
+    /// broker notices, it delivers.
+    pub fn receives_past_those_to(&mut self, ended: &str, expected: &str) {
+        let ended = format!("{ended} ");
+        self.receives_past(|frame| frame.starts_with(&ended), expected);
+    }
+
+    fn receives_past(&mut self, is_passed_over: impl Fn(&str) -> bool, expected: &str) {
+        let frame = loop {
+            match self.frames.recv_timeout(DEADLINE) {
+                Ok(frame) if is_passed_over(&frame) => {}
+                Ok(frame) => break frame,
+                Err(e) => self.fail(&format!("(wait for) {expected}"), &format!("no frame: {e}")),
+            }
+        };
+        if frame != expected {
+            self.fail(&format!("(wait for) {expected}"), &short(&frame));
         }
     }
 
