@@ -46,7 +46,6 @@ pub(super) async fn perform(
     let Newcomer {
         socket,
         origin,
-        address,
         place,
     } = newcomer;
     let from = describe(&origin);
@@ -67,7 +66,7 @@ pub(super) async fn perform(
     };
     let access = match &listener.config.aaa_map {
         None => None,
-        Some(map) => match LiveAccess::admit(map, &name, address) {
+        Some(map) => match LiveAccess::admit(map, &name, origin.identity) {
             Some(access) => Some(access),
             None => {
                 let why = format!("client {name:?} is not admitted by the access rules");
@@ -180,7 +179,7 @@ async fn write(output: &WriteHalf, bytes: &[u8], timeout: Duration) -> io::Resul
 /// Where a peer comes from, for the log.
 fn describe(origin: &Origin) -> String {
     let port = origin.port.as_deref().unwrap_or_default();
-    match (origin.kind, &origin.source, origin.pid, origin.uid) {
+    match (origin.kind, &origin.source, origin.pid, origin.identity.uid) {
         (Kind::Tcp, Some(source), ..) => format!("from {source} at {port}"),
         (_, _, Some(pid), Some(uid)) => format!("process {pid} of user {uid} at {port}"),
         _ => format!("at {port}"),

@@ -1,7 +1,7 @@
 //! Accepting connections, and keeping those of one listener alive.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +10,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::config::ServerConfig;
 use super::hub::Hub;
-use super::peer::{Inbox, Kind, Origin, Peer, Reason};
+use super::peer::{Identity, Inbox, Kind, Origin, Peer, Reason};
 use super::router::Router;
 use super::session::Session;
 use super::ticker::Ticker;
@@ -82,14 +82,17 @@ pub(super) enum Acceptor {
 /// A new connection.
 enum Accepted {
     Unix(tokio::net::UnixStream),
-    Tcp(tokio::net::TcpStream),
+    Tcp(tokio::net::TcpStream, SocketAddr),
 }
 
 impl Acceptor {
     async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
-            Self::Tcp(listener) => Ok(Accepted::Tcp(listener.accept().await?.0)),
+            Self::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                Ok(Accepted::Tcp(stream, address))
+            }
         }
     }
 }
@@ -125,7 +128,6 @@ pub(super) async fn run(hub: Arc<Hub>, listener: Arc<Listener>, acceptor: Accept
 pub(super) struct Newcomer {
     pub(super) socket: Socket,
     pub(super) origin: Origin,
-    pub(super) address: Option<IpAddr>,
     /// The number of its worker.
     pub(super) place: usize,
 }
@@ -137,16 +139,15 @@ fn start(
     accepted: Accepted,
     permit: OwnedSemaphorePermit,
 ) -> io::Result<()> {
-    let (origin, address) = origin(&accepted, listener.port.clone());
+    let origin = origin(&accepted, listener);
     let socket = match accepted {
         Accepted::Unix(stream) => Socket::unix(stream)?,
-        Accepted::Tcp(stream) => Socket::tcp(stream)?,
+        Accepted::Tcp(stream, _) => Socket::tcp(stream)?,
     };
     let place = hub.crew.entrance();
     let newcomer = Newcomer {
         socket,
         origin,
-        address,
         place,
     };
     let connection = connection(hub.clone(), listener.clone(), newcomer, permit);
@@ -199,29 +200,30 @@ impl Drop for Counted {
     }
 }
 
-fn origin(accepted: &Accepted, port: Arc<str>) -> (Origin, Option<IpAddr>) {
+fn origin(accepted: &Accepted, listener: &Listener) -> Origin {
     let mut origin = Origin {
         kind: Kind::LocalIpc,
         source: None,
-        port: Some(port),
-        uid: None,
+        port: Some(listener.port.clone()),
+        identity: Identity::default(),
         pid: None,
+        liberties: listener.config.liberties,
     };
     match accepted {
         Accepted::Unix(stream) => {
             if let Ok(credentials) = stream.peer_cred() {
-                origin.uid = Some(credentials.uid());
+                origin.identity.uid = Some(credentials.uid());
+                origin.identity.gid = Some(credentials.gid());
                 origin.pid = credentials.pid();
             }
-            (origin, None)
         }
-        Accepted::Tcp(stream) => {
-            let address = stream.peer_addr().ok();
+        Accepted::Tcp(_, address) => {
             origin.kind = Kind::Tcp;
-            origin.source = address.map(|address| address.to_string());
-            (origin, address.map(|address| address.ip()))
+            origin.source = Some(address.to_string());
+            origin.identity.address = Some(address.ip());
         }
     }
+    origin
 }
 
 /// Twice per timeout: pings the clients of this listener that got nothing since the last time, and

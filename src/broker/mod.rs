@@ -61,7 +61,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-pub use access::{AaaMap, ClientAaa, IpNetwork, guarded_methods};
+pub use access::{AaaMap, ClientAaa, IpNetwork, broker_methods, guarded_methods};
 #[cfg(feature = "rpc")]
 pub use announce::BrokerEvent;
 pub use config::{BrokerOptions, Overflow, ServerConfig};

@@ -7,16 +7,21 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/missing.rs"]
+mod missing;
 
 mod access_file;
 mod announcements;
 mod connections;
+mod deny;
 mod descriptors;
 mod fifo;
+mod imitations;
 mod memory;
 mod names;
 mod paths;
 mod process;
+mod stranger;
 mod streams;
 
 mod access; // needs the embedded broker (protocol, section 15.4)
