@@ -10,6 +10,7 @@ mod common;
 
 mod access_file;
 mod announcements;
+mod clocks;
 mod connections;
 mod descriptors;
 mod fifo;
