@@ -9,15 +9,21 @@
 mod common;
 
 mod access_file;
+mod addresses;
 mod announcements;
 mod clocks;
 mod connections;
 mod descriptors;
 mod fifo;
+mod lengths;
+mod loops;
 mod memory;
 mod names;
 mod paths;
 mod process;
+mod storms;
 mod streams;
+mod timing;
+mod unread;
 
 mod access; // needs the embedded broker (protocol, section 15.4)
