@@ -15,6 +15,7 @@ use crate::limits::{LINGER, MAX_NAME_BYTES};
 use crate::protocol::handshake::{GREETING_BYTES, greeting};
 use crate::protocol::names::{NameError, check_name};
 use crate::protocol::{ERR_ACCESS, ERR_DATA, ERR_NOT_SUPPORTED, RESPONSE_OK};
+use crate::transport::deadline;
 use crate::transport::outbox::{Bounds, Outbox};
 use crate::transport::socket::{ReadHalf, WriteHalf};
 
@@ -168,12 +169,12 @@ async fn refuse(refusal: Refusal, mut input: ReadHalf, output: WriteHalf, from: 
 }
 
 async fn read(input: &mut ReadHalf, bytes: &mut [u8], timeout: Duration) -> io::Result<()> {
-    tokio::time::timeout(timeout, input.read_exact(bytes)).await??;
+    deadline::timeout(timeout, input.read_exact(bytes)).await??;
     Ok(())
 }
 
 async fn write(output: &WriteHalf, bytes: &[u8], timeout: Duration) -> io::Result<()> {
-    tokio::time::timeout(timeout, output.write_all(bytes)).await?
+    deadline::timeout(timeout, output.write_all(bytes)).await?
 }
 
 /// Where a peer comes from, for the log.

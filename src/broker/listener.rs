@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
+use super::admission::{Admission, Place};
 use super::config::ServerConfig;
 use super::hub::Hub;
 use super::peer::{Identity, Inbox, Kind, Origin, Peer, Reason};
@@ -99,9 +100,9 @@ impl Acceptor {
 
 /// Accepts connections for ever.
 pub(super) async fn run(hub: Arc<Hub>, listener: Arc<Listener>, acceptor: Acceptor) {
-    let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+    let admission = Admission::new(MAX_HANDSHAKES);
     let mut pause = ACCEPT_PAUSE_MIN;
-    while let Ok(permit) = handshakes.clone().acquire_owned().await {
+    loop {
         let accepted = match acceptor.accept().await {
             Ok(accepted) => accepted,
             Err(e) => {
@@ -118,7 +119,8 @@ pub(super) async fn run(hub: Arc<Hub>, listener: Arc<Listener>, acceptor: Accept
             pause = ACCEPT_PAUSE_MIN;
             log::info!("{}: accepting connections again", listener.port);
         }
-        if let Err(e) = start(&hub, &listener, accepted, permit) {
+        let place = admission.enter(&listener.port).await;
+        if let Err(e) = start(&hub, &listener, accepted, place) {
             log::warn!("{}: connection lost: {e}", listener.port);
         }
     }
@@ -137,7 +139,7 @@ fn start(
     hub: &Arc<Hub>,
     listener: &Arc<Listener>,
     accepted: Accepted,
-    permit: OwnedSemaphorePermit,
+    handshake_place: Place,
 ) -> io::Result<()> {
     let origin = origin(&accepted, listener);
     let socket = match accepted {
@@ -150,7 +152,7 @@ fn start(
         origin,
         place,
     };
-    let connection = connection(hub.clone(), listener.clone(), newcomer, permit);
+    let connection = connection(hub.clone(), listener.clone(), newcomer, handshake_place);
     hub.crew.spawn(place, connection);
     Ok(())
 }
@@ -160,7 +162,7 @@ async fn connection(
     hub: Arc<Hub>,
     listener: Arc<Listener>,
     newcomer: Newcomer,
-    permit: OwnedSemaphorePermit,
+    handshake_place: Place,
 ) {
     let mut tether = listener.tether.clone();
     // Boxed: the space it needs is given back before the session starts.
@@ -168,8 +170,9 @@ async fn connection(
     let shaken = tokio::select! {
         shaken = handshake => shaken,
         () = tether.stopped() => None,
+        () = handshake_place.needed() => None,
     };
-    drop(permit);
+    drop(handshake_place);
     let Some((peer, input)) = shaken else { return };
     if tether.has_stopped() {
         // The broker may have told its clients to end before it knew this one.

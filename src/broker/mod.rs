@@ -30,6 +30,7 @@
 //! receiver's outbox takes (`peer`, and `transport::outbox` below).
 
 mod access;
+mod admission;
 #[cfg(feature = "rpc")]
 mod announce;
 mod batch;

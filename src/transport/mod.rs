@@ -2,9 +2,11 @@
 //! buffers and bounds; knows nothing of names, topics or routing.
 //!
 //! - [`socket`]: UNIX and TCP streams behind one type
+//! - [`deadline`]: how long peers have for all of this
 //! - [`intake`]: reading; one large buffer per thread, lent to whoever has something to read
 //! - [`outbox`]: writing; a bounded queue of encoded bytes that leave from the task that queued them
 
+pub(crate) mod deadline;
 pub(crate) mod intake;
 pub(crate) mod outbox;
 mod segments;
