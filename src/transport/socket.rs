@@ -79,6 +79,16 @@ impl Socket {
         }
     }
 
+    /// Says something short to a peer that is about to be cut off. Whether it arrives is the peer's
+    /// affair.
+    pub(crate) fn say_last(&self, bytes: &[u8]) {
+        let _ = match self {
+            Self::Unix(stream) => { stream }.write(bytes),
+            Self::Tcp(stream) => { stream }.write(bytes),
+        };
+        let _ = self.shutdown(Shutdown::Write);
+    }
+
     fn try_clone(&self) -> io::Result<Self> {
         match self {
             Self::Unix(stream) => stream.try_clone().map(Self::Unix),
