@@ -10,7 +10,6 @@ use elbus::limits;
 use nix::sys::stat::{Mode, umask};
 
 use crate::access::Rules;
-use crate::args::Args;
 use crate::background::Report;
 use crate::descriptors;
 use crate::inherited::Inherited;
@@ -20,6 +19,7 @@ use crate::oom_score;
 use crate::pid_file::PidFile;
 use crate::privileges::{self, Target};
 use crate::runtime::Workers;
+use crate::settings::Settings;
 use crate::signals::{Request, Signals};
 use crate::watchdog;
 
@@ -43,12 +43,12 @@ pub struct Origin {
 /// # Errors
 ///
 /// A message for humans that says what could not be done, and why.
-pub fn run(args: &Args, origin: Origin) -> Result<(), String> {
+pub fn run(settings: &Settings, origin: Origin) -> Result<(), String> {
     // What the process makes has the modes that are documented, whatever it inherits; until it has
     // them, and if it makes something that nobody has thought of, it is nobody else's.
     umask(Mode::S_IRWXG | Mode::S_IRWXO);
-    let target = Target::choose(&args.process)?;
-    if let Some(score) = args.process.oom_score_adj {
+    let target = Target::choose(&settings.process)?;
+    if let Some(score) = settings.process.oom_score_adj {
         oom_score::adjust(score);
     }
     let Origin {
@@ -56,17 +56,18 @@ pub fn run(args: &Args, origin: Origin) -> Result<(), String> {
         inherited,
         first,
     } = origin;
-    let count = args.process.workers();
+    let count = settings.process.worker_threads();
     let workers = Workers::prepare(count)
         .map_err(|error| format!("cannot prepare {count} workers: {error}"))?;
     let threads = workers.threads();
     let waker = threads.clone();
     let options = BrokerOptions::new()
-        .max_clients(args.clients.max_clients)
+        .max_clients(settings.broker.clients())
+        .max_subscriptions(settings.broker.subscriptions())
         .workers(workers.handles())
         .wake_workers(move |worker| waker.wake(worker));
     let start = Start {
-        args,
+        settings,
         inherited,
         target,
         first,
@@ -81,19 +82,20 @@ pub fn run(args: &Args, origin: Origin) -> Result<(), String> {
 
 /// What a start uses up.
 struct Start<'a> {
-    args: &'a Args,
+    settings: &'a Settings,
     inherited: Vec<Inherited>,
     target: Option<Target>,
     first: Option<Report>,
 }
 
 async fn serve(start: Start<'_>, options: BrokerOptions, manager: &Manager) -> Result<(), String> {
-    let args = start.args;
+    let settings = start.settings;
     // Before anything that has to be undone exists.
     let mut signals = Signals::install()
         .map_err(|error| format!("cannot install the signal handlers: {error}"))?;
-    let rules = args.access.config.clone().map(Rules::load).transpose()?;
-    let shortage = descriptors::provide_for(args.clients.max_clients);
+    let file = settings.config.as_ref();
+    let mut rules = file.map(|(path, config)| Rules::new(path, config));
+    let shortage = descriptors::provide_for(settings);
     let mut broker = Broker::with_options(options);
     let _pid_file = match start.carry_out(&mut broker, rules.as_ref(), manager).await {
         Ok(pid_file) => pid_file,
@@ -111,7 +113,7 @@ async fn serve(start: Start<'_>, options: BrokerOptions, manager: &Manager) -> R
             Request::Stop(signal) => break signal,
             Request::Reload => {
                 manager.tell_reloading();
-                let done = reload(&broker, rules.as_ref());
+                let done = reload(&broker, rules.as_mut());
                 manager.tell(if done { READY } else { READY_AS_BEFORE });
             }
         }
@@ -137,7 +139,7 @@ impl Start<'_> {
         rules: Option<&Rules>,
         manager: &Manager,
     ) -> Result<Option<PidFile>, String> {
-        let args = self.args;
+        let settings = self.settings;
         // Clients may call `.broker` from the first moment they can connect.
         #[cfg(feature = "rpc")]
         broker
@@ -145,12 +147,12 @@ impl Start<'_> {
             .await
             .map_err(|error| format!("cannot start the methods of the broker: {error}"))?;
         let doors = Doors {
-            args,
+            settings,
             rules,
             target: self.target.as_ref(),
         };
         doors.open(broker, self.inherited).await?;
-        let pid_file = args
+        let pid_file = settings
             .process
             .pid_file
             .as_deref()
@@ -158,8 +160,8 @@ impl Start<'_> {
             .transpose()?;
         if let Some(target) = self.target {
             target.become_it()?;
-            if let Some(config) = &args.access.config {
-                privileges::check_reload(config);
+            if let Some((path, _)) = &settings.config {
+                privileges::check_reload(path);
             }
         }
         match self.first {
@@ -173,7 +175,7 @@ impl Start<'_> {
 /// Reads the access rules again. When the log says that they are in force, they are, also for clients
 /// that are connected. The file is read in place: it is short, and nobody waits for a worker more.
 /// False if the rules cannot be used.
-fn reload(broker: &Broker, rules: Option<&Rules>) -> bool {
+fn reload(broker: &Broker, rules: Option<&mut Rules>) -> bool {
     let Some(rules) = rules else {
         log::info!("SIGHUP: there is no configuration to reload, nothing changes");
         return true;
