@@ -28,8 +28,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
 use bus::{Bus, End, Way, settle};
-use model::{Model, Operation};
-use plan::{Action, Leaving, MAX_STEPS, Plan, SEATS, Setup, Step, What, texts, within_bounds};
+use model::{Model, Operation, Request};
+use plan::{
+    ACCOUNTS, Action, CAST, Leaving, MAX_STEPS, Plan, Rights, SEATS, Setup, Size, Step, Transport,
+    What, texts, within_bounds,
+};
 
 /// What takes that long does not happen at all.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -40,8 +43,8 @@ const PAYLOAD_BUDGET: usize = 512 * 1024;
 /// Ends a batch: its ack says that all the others are carried out.
 const BARRIER: &str = "a filter that nobody has";
 
-/// An operation code that there is not.
-const UNKNOWN_CODE: u8 = 0x3F;
+/// Has an operation code that there is not.
+const GARBAGE: &[u8] = &[0, 0, 0, 0, 0x3F, 0, 0, 0, 0];
 
 thread_local! {
     static RUNTIME: Runtime = Builder::new_current_thread()
@@ -56,6 +59,15 @@ fuzz_target!(|plan: Plan| {
 
 async fn carry_out(plan: &Plan) {
     let mut scene = Scene::start(&plan.setup).await;
+    for (account, rights) in ACCOUNTS.iter().zip(&plan.rights) {
+        scene.grant(account, rights.as_ref());
+    }
+    for (seat, role) in plan.cast.iter().enumerate() {
+        if let Some(role) = role {
+            scene.join(seat, CAST[seat], role.transport).await;
+            scene.subscribe(seat, role.subscription.text()).await;
+        }
+    }
     for step in plan.steps.iter().take(MAX_STEPS) {
         scene.carry_out(step).await;
     }
@@ -88,16 +100,7 @@ impl Scene {
                 seat,
                 name,
                 transport,
-            } => {
-                let seat = seat.index();
-                if self.ends[seat].is_none() {
-                    let code = self.model.join(seat, name.text(), *transport);
-                    let joined = self.bus.join(name.text(), *transport).await;
-                    let found = joined.as_ref().err().copied().unwrap_or(1);
-                    assert_eq!(found, code, "{name:?} registers, {transport:?}");
-                    self.ends[seat] = joined.ok();
-                }
-            }
+            } => self.join(seat.index(), name.text(), *transport).await,
             Step::Act { seat, actions, cut } => self.act(seat.index(), actions, *cut).await,
             Step::Leave { seat, how } => self.leave(seat.index(), *how).await,
             Step::Grant {
@@ -109,8 +112,7 @@ impl Scene {
                 if *refresh || (rights.is_none() && self.model.has_unwelcome()) {
                     self.refresh();
                 }
-                self.model.grant(account.text(), rights.clone());
-                self.bus.grant(account.text(), rights.as_ref());
+                self.grant(account.text(), rights.as_ref());
                 if *refresh {
                     self.refresh();
                 }
@@ -120,75 +122,94 @@ impl Scene {
         self.bury().await;
     }
 
+    async fn join(&mut self, seat: usize, name: &'static str, transport: Transport) {
+        if self.ends[seat].is_some() {
+            return;
+        }
+        let code = self.model.join(seat, name, transport);
+        let joined = self.bus.join(name, transport).await;
+        let found = joined.as_ref().err().copied().unwrap_or(1);
+        assert_eq!(found, code, "{name:?} registers, {transport:?}");
+        self.ends[seat] = joined.ok();
+    }
+
+    fn grant(&mut self, account: &'static str, rights: Option<&Rights>) {
+        self.model.grant(account, rights.cloned());
+        self.bus.grant(account, rights);
+    }
+
     fn refresh(&mut self) {
         self.model.refresh_all();
         self.bus.broker.refresh_access();
     }
 
+    async fn subscribe(&mut self, seat: usize, filter: &'static str) {
+        let operation = Operation::Subscribe(vec![filter]);
+        let batch = vec![self.request(QoS::Processed, operation)];
+        self.send(seat, &batch, None, 0).await;
+    }
+
     /// One client carries out a batch of operations.
     async fn act(&mut self, seat: usize, actions: &[Action], cut: u16) {
+        let mut batch = Vec::new();
+        for action in within_bounds(actions) {
+            for _ in 0..action.times() {
+                match operation(&action.what, self.next_op, &mut self.payload_bytes) {
+                    Some(operation) => batch.push(self.request(action.qos.qos(), operation)),
+                    None => return self.send(seat, &batch, Some(GARBAGE), cut).await,
+                }
+            }
+        }
+        self.send(seat, &batch, None, cut).await;
+    }
+
+    fn request(&mut self, qos: QoS, operation: Operation) -> Request {
+        let op_id = self.next_op;
+        self.next_op += 1;
+        Request {
+            op_id,
+            qos,
+            operation,
+        }
+    }
+
+    async fn send(&mut self, seat: usize, batch: &[Request], garbage: Option<&[u8]>, cut: u16) {
+        let barrier = Operation::Unsubscribe(vec![BARRIER]);
+        let barrier = self.request(QoS::Processed, barrier);
         let Some(end) = &mut self.ends[seat] else {
             return;
         };
-        let mut batch = Vec::new();
-        let (mut is_welcome, mut is_malformed) = (self.model.begin(seat), false);
-        for action in within_bounds(actions) {
-            for _ in 0..action.times() {
-                if is_malformed {
-                    break;
-                }
-                let operation = match &action.what {
-                    What::Ping => {
-                        batch.extend_from_slice(PING_FRAME);
-                        continue;
-                    }
-                    What::Garbage => {
-                        is_malformed = matches!(end.way, Way::Socket(_));
-                        continue;
-                    }
-                    what => operation(what, self.next_op, &mut self.payload_bytes),
-                };
-                let (op_id, qos) = (self.next_op, action.qos.qos());
-                self.next_op += 1;
-                match &mut end.way {
-                    Way::Internal(client) => {
-                        let code = self.model.carry_out(seat, op_id, qos, &operation);
-                        check_answer(code, qos, perform(client, &operation, qos).await);
-                    }
-                    Way::Socket(_) => {
-                        encode(&mut batch, op_id, qos, &operation);
-                        if is_welcome {
-                            self.model.carry_out(seat, op_id, qos, &operation);
-                        }
-                    }
+        let is_welcome = self.model.begin(seat);
+        match &mut end.way {
+            Way::Internal(client) => {
+                for request in batch {
+                    let code = self.model.carry_out(seat, request);
+                    check_answer(code, request.qos, perform(client, request).await);
                 }
             }
-        }
-        if let Way::Socket(output) = &mut end.way {
-            if is_malformed {
-                batch.extend_from_slice(&[0, 0, 0, 0, UNKNOWN_CODE, 0, 0, 0, 0]);
-            } else {
-                let barrier = Operation::Unsubscribe(vec![BARRIER]);
-                encode(&mut batch, self.next_op, QoS::Processed, &barrier);
-                if is_welcome {
-                    let qos = QoS::Processed;
-                    self.model.carry_out(seat, self.next_op, qos, &barrier);
+            Way::Socket(output) => {
+                let last = [barrier];
+                let last: &[Request] = if garbage.is_some() { &[] } else { &last };
+                let mut bytes = Vec::new();
+                for request in batch.iter().chain(last) {
+                    encode(&mut bytes, request);
+                    if is_welcome {
+                        self.model.carry_out(seat, request);
+                    }
                 }
-                self.next_op += 1;
-            }
-            let (first, second) = batch.split_at(batch.len().min(cut.into()));
-            // The broker may have ended the connection by then; what was seen of it is looked at.
-            let _ = output.write_all(first).await;
-            settle().await;
-            let _ = output.write_all(second).await;
-            if is_malformed && is_welcome {
-                self.model.leave(seat, true);
-                is_welcome = false;
+                bytes.extend_from_slice(garbage.unwrap_or_default());
+                if garbage.is_some() {
+                    self.model.leave(seat, true);
+                }
+                let (first, second) = bytes.split_at(bytes.len().min(cut.into()));
+                // The broker may end the connection before it has read all. What it has said until
+                // then is looked at.
+                let _ = output.write_all(first).await;
+                settle().await;
+                let _ = output.write_all(second).await;
             }
         }
-        if is_welcome {
-            self.look_at(seat).await;
-        }
+        self.look_at(seat).await;
     }
 
     async fn leave(&mut self, seat: usize, how: Leaving) {
@@ -267,9 +288,9 @@ impl Scene {
     }
 }
 
-/// An operation with a payload of its own.
-fn operation(what: &What, number: u32, payload_bytes: &mut usize) -> Operation {
-    let mut payload = |size: &plan::Size| {
+/// An operation with a payload of its own; `None` for what is no operation.
+fn operation(what: &What, number: u32, payload_bytes: &mut usize) -> Option<Operation> {
+    let mut payload = |size: &Size| {
         let mut bytes = size.bytes();
         if *payload_bytes + bytes > PAYLOAD_BUDGET {
             bytes = 1;
@@ -282,7 +303,7 @@ fn operation(what: &What, number: u32, payload_bytes: &mut usize) -> Operation {
         }
         payload
     };
-    match what {
+    Some(match what {
         What::Message(target, size) => Operation::Message(target.text(), payload(size)),
         What::Broadcast(mask, size) => Operation::Broadcast(mask.text(), payload(size)),
         What::Publish(topic, size) => Operation::Publish(topic.text(), payload(size)),
@@ -293,13 +314,14 @@ fn operation(what: &What, number: u32, payload_bytes: &mut usize) -> Operation {
         What::Unsubscribe(first, others) => Operation::Unsubscribe(texts(*first, others)),
         What::Exclude(first, others) => Operation::Exclude(texts(*first, others)),
         What::Unexclude(first, others) => Operation::Unexclude(texts(*first, others)),
-        What::Ping | What::Garbage => unreachable!("no operation"),
-    }
+        What::Ping => Operation::Ping,
+        What::Garbage => return None,
+    })
 }
 
 /// Appends the operation as a frame.
-fn encode(out: &mut Vec<u8>, op_id: u32, qos: QoS, operation: &Operation) {
-    let (op, texts, payload): (_, &[&str], &[u8]) = match operation {
+fn encode(out: &mut Vec<u8>, request: &Request) {
+    let (op, texts, payload): (_, &[&str], &[u8]) = match &request.operation {
         Operation::Message(target, payload) => (FrameOp::Message, &[target], payload),
         Operation::Broadcast(mask, payload) => (FrameOp::Broadcast, &[mask], payload),
         Operation::Publish(topic, payload) => (FrameOp::PublishTopic, &[topic], payload),
@@ -307,33 +329,35 @@ fn encode(out: &mut Vec<u8>, op_id: u32, qos: QoS, operation: &Operation) {
             (FrameOp::PublishTopicFor, &[topic, receiver], payload)
         }
         Operation::Subscribe(filters) => {
-            return encode_all(out, op_id, FrameOp::SubscribeTopic, qos, filters);
+            return encode_all(out, request, FrameOp::SubscribeTopic, filters);
         }
         Operation::Unsubscribe(filters) => {
-            return encode_all(out, op_id, FrameOp::UnsubscribeTopic, qos, filters);
+            return encode_all(out, request, FrameOp::UnsubscribeTopic, filters);
         }
         Operation::Exclude(filters) => {
-            return encode_all(out, op_id, FrameOp::ExcludeTopic, qos, filters);
+            return encode_all(out, request, FrameOp::ExcludeTopic, filters);
         }
         Operation::Unexclude(filters) => {
-            return encode_all(out, op_id, FrameOp::UnexcludeTopic, qos, filters);
+            return encode_all(out, request, FrameOp::UnexcludeTopic, filters);
         }
+        Operation::Ping => return out.extend_from_slice(PING_FRAME),
     };
+    let Request { op_id, qos, .. } = *request;
     encode_head(out, op_id, op, qos, texts, payload.len()).expect("short");
     out.extend_from_slice(payload);
 }
 
-fn encode_all(out: &mut Vec<u8>, op_id: u32, op: FrameOp, qos: QoS, filters: &[&str]) {
-    encode_filters(out, op_id, op, qos, filters).expect("short");
+fn encode_all(out: &mut Vec<u8>, request: &Request, op: FrameOp, filters: &[&str]) {
+    encode_filters(out, request.op_id, op, request.qos, filters).expect("short");
 }
 
 /// The operation as a client of the broker's process does it.
 async fn perform(
     client: &mut elbus::broker::Client,
-    operation: &Operation,
-    qos: QoS,
+    request: &Request,
 ) -> Result<OpConfirm, Error> {
-    match operation {
+    let qos = request.qos;
+    match &request.operation {
         Operation::Message(target, payload) if payload.len() > 1 => {
             let (header, payload) = payload.split_at(payload.len() / 2);
             client
@@ -358,6 +382,7 @@ async fn perform(
         Operation::Unsubscribe(filters) => client.unsubscribe_bulk(filters, qos).await,
         Operation::Exclude(filters) => client.exclude_bulk(filters, qos).await,
         Operation::Unexclude(filters) => client.unexclude_bulk(filters, qos).await,
+        Operation::Ping => client.ping().await.map(|()| None),
     }
 }
 
@@ -367,7 +392,7 @@ fn check_answer(code: u8, qos: QoS, answer: Result<OpConfirm, Error>) {
         Err(e) => assert_eq!(e.kind() as u8, code, "{e}"),
         Ok(confirmation) => {
             assert_eq!(code, 1, "the operation succeeded");
-            assert_eq!(confirmation.is_some(), qos.needs_ack());
+            assert!(confirmation.is_none() || qos.needs_ack());
             if let Some(mut confirmation) = confirmation {
                 let confirmed = confirmation.try_recv().expect("fulfilled");
                 confirmed.expect("confirmed");

@@ -61,6 +61,14 @@ pub enum Operation {
     Unsubscribe(Vec<&'static str>),
     Exclude(Vec<&'static str>),
     Unexclude(Vec<&'static str>),
+    Ping,
+}
+
+/// One frame of a client.
+pub struct Request {
+    pub op_id: u32,
+    pub qos: QoS,
+    pub operation: Operation,
 }
 
 pub struct Client {
@@ -258,7 +266,12 @@ impl Model {
     }
 
     /// Carries out an operation, acknowledges it where that is asked for, and tells its code.
-    pub fn carry_out(&mut self, seat: usize, op_id: u32, qos: QoS, operation: &Operation) -> u8 {
+    pub fn carry_out(&mut self, seat: usize, request: &Request) -> u8 {
+        let Request {
+            op_id,
+            qos,
+            ref operation,
+        } = *request;
         let Some(client) = &self.seats[seat] else {
             return NOT_REGISTERED;
         };
@@ -273,6 +286,7 @@ impl Model {
             Operation::Exclude(filters) => self.add_exclusions(seat, filters),
             Operation::Unsubscribe(filters) => self.remove(seat, filters, false),
             Operation::Unexclude(filters) => self.remove(seat, filters, true),
+            Operation::Ping => return OK,
         };
         if let Some(client) = &mut self.seats[seat]
             && client.transport != Transport::Internal

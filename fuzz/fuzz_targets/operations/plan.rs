@@ -58,7 +58,23 @@ texts! {
 #[derive(Debug, Arbitrary)]
 pub struct Plan {
     pub setup: Setup,
+    pub rights: [Option<Rights>; ACCOUNTS.len()],
+    pub cast: [Option<Role>; CAST.len()],
     pub steps: Vec<Step>,
+}
+
+/// Who has an entry in the access map from the start.
+pub const ACCOUNTS: [&str; 2] = ["a", "b"];
+
+/// Who is there from the start: left to chance, hardly anybody would ever meet a secondary of
+/// somebody.
+pub const CAST: [&str; 4] = ["a", "b", "a%%0", "a.b"];
+
+/// One of those.
+#[derive(Debug, Arbitrary)]
+pub struct Role {
+    pub transport: Transport,
+    pub subscription: Filter,
 }
 
 #[derive(Debug, Arbitrary)]
