@@ -40,7 +40,7 @@ impl Bus {
         let (frames, internal_frames, bytes) = match setup.queue {
             Queue::Tiny => (1, 16, 64),
             Queue::Small => (4, 32, 8 * 1024),
-            Queue::Usual => (512, 512, 1024 * 1024),
+            Queue::Usual => (512, 4096, 1024 * 1024),
         };
         let map = AaaMap::default();
         let mut broker = Broker::with_options(BrokerOptions::new().queue_size(internal_frames));

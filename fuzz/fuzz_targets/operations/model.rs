@@ -64,6 +64,31 @@ pub enum Operation {
     Ping,
 }
 
+impl Operation {
+    /// Whether it does nothing but send.
+    pub fn is_traffic(&self) -> bool {
+        matches!(
+            self,
+            Self::Message(..)
+                | Self::Broadcast(..)
+                | Self::Publish(..)
+                | Self::PublishFor(..)
+                | Self::Ping
+        )
+    }
+}
+
+impl Event {
+    /// From whom it comes; acks come with what `own` has sent.
+    pub fn sender<'a>(&'a self, own: &'a str) -> &'a str {
+        match self {
+            Self::Ack { .. } => own,
+            Self::Frame { sender, .. } => sender,
+            Self::Announced { .. } => CORE,
+        }
+    }
+}
+
 /// One frame of a client.
 pub struct Request {
     pub op_id: u32,
@@ -90,6 +115,10 @@ pub struct Model {
     has_core: bool,
     accounts: BTreeMap<&'static str, (u64, Rights)>,
     entries_made: u64,
+    /// Frames of clients.
+    received: u64,
+    /// Frames and acks for clients that are not there any more.
+    queued: u64,
 }
 
 fn primary(name: &str) -> &str {
@@ -138,6 +167,8 @@ impl Model {
             has_core: setup.has_core,
             accounts: BTreeMap::new(),
             entries_made: 0,
+            received: 0,
+            queued: 0,
         }
     }
 
@@ -224,9 +255,32 @@ impl Model {
 
     /// Whether somebody has lost its entry and is still there.
     pub fn has_unwelcome(&self) -> bool {
-        let clients = self.seats.iter().flatten();
-        let mut guarded = clients.filter(|client| !client.is_gone && client.rights.is_some());
-        guarded.any(|client| !self.accounts.contains_key(primary(client.name)))
+        (0..SEATS).any(|seat| !self.is_welcome(seat))
+    }
+
+    pub fn is_welcome(&self, seat: usize) -> bool {
+        let client = self.seats[seat].as_ref();
+        client.is_none_or(|client| {
+            client.rights.is_none() || self.accounts.contains_key(primary(client.name))
+        })
+    }
+
+    /// How much each has to have seen by now.
+    pub fn expected_counts(&self) -> Vec<usize> {
+        let count = |seat: &Option<Client>| seat.as_ref().map_or(0, |c| c.expected.len());
+        self.seats.iter().map(count).collect()
+    }
+
+    /// Frames that clients have sent, and what was queued for them in all.
+    pub fn counted(&self) -> (u64, u64) {
+        let present: usize = self.expected_counts().iter().sum();
+        (self.received, self.queued + present as u64)
+    }
+
+    /// Forgets a client that has gone.
+    pub fn bury(&mut self, seat: usize) {
+        let buried = self.seats[seat].take();
+        self.queued += buried.map_or(0, |client| client.expected.len() as u64);
     }
 
     /// The broker looks at the entries of all, and only then sends away those who have to go.
@@ -288,6 +342,7 @@ impl Model {
             Operation::Unexclude(filters) => self.remove(seat, filters, true),
             Operation::Ping => return OK,
         };
+        self.received += 1;
         if let Some(client) = &mut self.seats[seat]
             && client.transport != Transport::Internal
             && matches!(qos, QoS::Processed | QoS::RealtimeProcessed)

@@ -105,6 +105,12 @@ pub enum Step {
         /// Where what is written is cut in two, in bytes.
         cut: u16,
     },
+    /// Two clients act at the same time.
+    Rush {
+        seats: [Seat; 2],
+        actions: [Vec<Action>; 2],
+        cut: u16,
+    },
     Leave {
         seat: Seat,
         how: Leaving,
@@ -213,7 +219,11 @@ impl fmt::Debug for Quality {
 
 impl Action {
     pub fn times(&self) -> usize {
-        1 + usize::from(self.times % 8)
+        match self.times {
+            // Enough for a run that is shared by its receivers.
+            255 => 64,
+            times => 1 + usize::from(times % 8),
+        }
     }
 }
 
