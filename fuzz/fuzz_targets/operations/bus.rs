@@ -19,7 +19,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Notify;
 use tokio::task::{spawn_local, yield_now};
 
-use crate::model::{Event, Payload};
+use crate::event::{Event, Payload};
 use crate::plan::{Queue, Rights, Setup, Transport};
 
 /// Nothing ever takes that long; a timeout of the broker would be a finding.

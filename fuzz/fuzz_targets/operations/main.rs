@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `plan` | what may be done, made from the bytes of the fuzzer |
 //! | `model` | what must come of it |
+//! | `event` | what a client sees |
 //! | `bus` | the real broker, and the clients' ends |
 //! | `request` | one operation: made from the plan, encoded, performed |
 //! | `scene` | the plan, carried out by the broker and the model side by side |
@@ -17,6 +18,7 @@
 #![no_main]
 
 mod bus;
+mod event;
 mod model;
 mod plan;
 mod request;

@@ -2,12 +2,14 @@
 //! answered (protocol, sections 3 to 7 and 15.4). Shares no code with the real one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
+use elbus::broker::{BROKER_INFO_TOPIC, BROKER_NAME, BROKER_WARN_TOPIC};
 use elbus::{FrameKind, QoS};
 use elbus_fuzz::oracle::{FILTERS, MASKS};
 
+use crate::event::{Event, Payload};
 use crate::plan::{Rights, SEATS, Setup, Transport};
+use crate::request::{Operation, Request};
 
 const OK: u8 = 0x01;
 const NOT_REGISTERED: u8 = 0x71;
@@ -15,86 +17,7 @@ const DATA: u8 = 0x72;
 const BUSY: u8 = 0x76;
 const ACCESS: u8 = 0x79;
 
-const CORE: &str = ".broker";
-const WARNINGS: &str = ".broker/warn";
 const MAX_LEVELS: usize = 128;
-
-/// What one client sees of the others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    Ack {
-        op_id: u32,
-        code: u8,
-    },
-    Frame {
-        kind: FrameKind,
-        realtime: bool,
-        sender: String,
-        topic: Option<String>,
-        payload: Payload,
-    },
-    /// The broker says that a client has come (`reg`) or gone (`unreg`).
-    Announced {
-        subject: String,
-        name: String,
-    },
-}
-
-#[derive(Clone, PartialEq, Eq)]
-pub struct Payload(pub Vec<u8>);
-
-impl fmt::Debug for Payload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let first = &self.0[..self.0.len().min(8)];
-        write!(f, "{} bytes {first:02x?}", self.0.len())
-    }
-}
-
-/// One operation, as it stands in a frame.
-#[derive(Debug, Clone)]
-pub enum Operation {
-    Message(&'static str, Vec<u8>),
-    Broadcast(&'static str, Vec<u8>),
-    Publish(&'static str, Vec<u8>),
-    PublishFor(&'static str, &'static str, Vec<u8>),
-    Subscribe(Vec<&'static str>),
-    Unsubscribe(Vec<&'static str>),
-    Exclude(Vec<&'static str>),
-    Unexclude(Vec<&'static str>),
-    Ping,
-}
-
-impl Operation {
-    /// Whether it does nothing but send.
-    pub fn is_traffic(&self) -> bool {
-        matches!(
-            self,
-            Self::Message(..)
-                | Self::Broadcast(..)
-                | Self::Publish(..)
-                | Self::PublishFor(..)
-                | Self::Ping
-        )
-    }
-}
-
-impl Event {
-    /// From whom it comes; acks come with what `own` has sent.
-    pub fn sender<'a>(&'a self, own: &'a str) -> &'a str {
-        match self {
-            Self::Ack { .. } => own,
-            Self::Frame { sender, .. } => sender,
-            Self::Announced { .. } => CORE,
-        }
-    }
-}
-
-/// One frame of a client.
-pub struct Request {
-    pub op_id: u32,
-    pub qos: QoS,
-    pub operation: Operation,
-}
 
 pub struct Client {
     pub name: &'static str,
@@ -197,7 +120,7 @@ impl Model {
         if is_secondary(name) && !has_primary {
             return NOT_REGISTERED;
         }
-        let warnings = (!is_internal).then(|| WARNINGS.to_owned());
+        let warnings = (!is_internal).then(|| BROKER_WARN_TOPIC.to_owned());
         self.seats[seat] = Some(Client {
             name,
             transport,
@@ -220,7 +143,7 @@ impl Model {
             name: name.into(),
         };
         for client in self.clients() {
-            if client.wants(".broker/info") {
+            if client.wants(BROKER_INFO_TOPIC) {
                 client.expected.push(event.clone());
             }
         }
@@ -303,7 +226,8 @@ impl Model {
             return false;
         };
         if number != current {
-            let keeps = |filter: &String| filter == WARNINGS || rights.may_subscribe(filter);
+            let keeps =
+                |filter: &String| filter == BROKER_WARN_TOPIC || rights.may_subscribe(filter);
             client.subscriptions.retain(keeps);
             client.rights = Some((*current, rights.clone()));
         }
@@ -396,7 +320,7 @@ impl Model {
         }
         match operation {
             // It takes what is no call without a word.
-            Operation::Message(CORE, _) if self.has_core => OK,
+            Operation::Message(BROKER_NAME, _) if self.has_core => OK,
             Operation::Message(..) if receivers == 0 => NOT_REGISTERED,
             _ => OK,
         }

@@ -7,11 +7,45 @@ use elbus::protocol::operation::FrameOp;
 use elbus::protocol::request::{encode_filters, encode_head};
 use elbus::{Error, OpConfirm, PING_FRAME, QoS};
 
-use crate::model::{Operation, Request};
 use crate::plan::{Size, What, texts};
 
 /// Payloads of one plan, in bytes. Those beyond are short.
 const PAYLOAD_BUDGET: usize = 512 * 1024;
+
+/// One operation, as it stands in a frame.
+#[derive(Debug, Clone)]
+pub enum Operation {
+    Message(&'static str, Vec<u8>),
+    Broadcast(&'static str, Vec<u8>),
+    Publish(&'static str, Vec<u8>),
+    PublishFor(&'static str, &'static str, Vec<u8>),
+    Subscribe(Vec<&'static str>),
+    Unsubscribe(Vec<&'static str>),
+    Exclude(Vec<&'static str>),
+    Unexclude(Vec<&'static str>),
+    Ping,
+}
+
+impl Operation {
+    /// Whether it does nothing but send.
+    pub fn is_traffic(&self) -> bool {
+        matches!(
+            self,
+            Self::Message(..)
+                | Self::Broadcast(..)
+                | Self::Publish(..)
+                | Self::PublishFor(..)
+                | Self::Ping
+        )
+    }
+}
+
+/// One frame of a client.
+pub struct Request {
+    pub op_id: u32,
+    pub qos: QoS,
+    pub operation: Operation,
+}
 
 /// An operation with a payload of its own; `None` for what is no operation.
 pub fn operation(what: &What, number: u32, payload_bytes: &mut usize) -> Option<Operation> {

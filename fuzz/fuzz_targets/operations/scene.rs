@@ -8,11 +8,12 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::time::timeout;
 
 use crate::bus::{Bus, End, Way, settle};
-use crate::model::{Event, Model, Operation, Request};
+use crate::event::Event;
+use crate::model::Model;
 use crate::plan::{
     Action, Leaving, Queue, Rights, SEATS, Seat, Setup, Step, Transport, within_bounds,
 };
-use crate::request::{check_answer, encode, operation, perform};
+use crate::request::{Operation, Request, check_answer, encode, operation, perform};
 
 /// What takes that long does not happen at all.
 const DEADLINE: Duration = Duration::from_secs(10);
