@@ -12,9 +12,8 @@ use elbus::limits;
 use serde::Deserialize;
 
 use crate::config::{AccessTable, HostRule};
-use crate::privileges::Account;
 use crate::scalar;
-use crate::values::{self, ByteSize};
+use crate::values::{self, Account, ByteSize};
 
 /// Most worker threads unless configured: more do not help where elbus runs. Those that are not
 /// needed sleep.
