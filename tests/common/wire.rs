@@ -345,6 +345,12 @@ impl Wire {
         }
     }
 
+    /// Everything up to the end of the connection, frames or not.
+    pub fn read_to_end(&mut self) -> Vec<u8> {
+        while self.fill(self.buf.len() - self.start + 1) {}
+        self.buf.split_off(self.start)
+    }
+
     /// Reads until the connection ends and returns the whole frames that came before.
     pub fn drain(&mut self) -> Vec<Frame> {
         std::iter::from_fn(|| self.try_frame().ok()).collect()
