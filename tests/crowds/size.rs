@@ -12,7 +12,7 @@ pub struct Size {
     pub per_second: u32,
     /// For how long they do.
     pub rush: Duration,
-    /// Connections for which there is no descriptor.
+    /// Connections that want more descriptors than there are. Fewer than can wait in the kernel.
     pub beyond: usize,
     /// How long a crowd stays.
     pub stay: Duration,
@@ -32,7 +32,7 @@ const FULL: Size = Size {
     slow: 1_000,
     per_second: 1_000,
     rush: Duration::from_secs(60),
-    beyond: 1_000,
+    beyond: 800,
     stay: Duration::from_secs(12),
 };
 
