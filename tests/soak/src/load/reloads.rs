@@ -10,7 +10,7 @@ use elbus::{ErrorKind, QoS};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::scene::{Scene, confirmed};
+use super::scene::{self, Scene, confirmed};
 use crate::broker::Reloading;
 use crate::rules::{PROBE, PROBE_TOPICS};
 
@@ -25,8 +25,7 @@ const BROKEN: usize = 5;
 pub fn start(scene: &Scene, reloading: Reloading, workers: &mut Vec<JoinHandle<()>>) {
     let to_reload = scene.clone();
     workers.push(scene.spawn("reloads".to_owned(), async move {
-        let config = elbus::ipc::Config::new(&to_reload.socket, PROBE);
-        let mut probe = Client::connect(&config).await?;
+        let mut probe = scene::client(&to_reload.socket, PROBE).await?;
         let mut number = 0;
         while !to_reload.is_over() {
             if fastrand::usize(..BROKEN) == 0 {
