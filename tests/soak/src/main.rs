@@ -13,9 +13,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
 
 use broker::Broker;
 use control::Control;
@@ -62,7 +63,11 @@ async fn main() -> ExitCode {
             minutes,
             clients,
             elbusd,
-        } => run(Duration::from_secs_f64(minutes * 60.0), clients, elbusd).await,
+        } => tokio::select! {
+            result = run(Duration::from_secs_f64(minutes * 60.0), clients, elbusd) => result,
+            // The broker and the others end with what runs them.
+            result = told_to_stop() => result,
+        },
         Command::Victim {
             bus,
             name,
@@ -109,6 +114,16 @@ async fn run(time: Duration, clients: usize, program: PathBuf) -> Result<ExitCod
         faults.add(format!("{e:#}"));
     }
     Ok(faults.tell())
+}
+
+async fn told_to_stop() -> Result<ExitCode> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    bail!("stopped by a signal")
 }
 
 /// Looks at the broker for so long; returns the most that there was of everything.
