@@ -14,6 +14,8 @@ use super::peer::{Inbox, Kind, Origin, Peer, Reason};
 use super::router::Router;
 use super::session::Session;
 use super::ticker::Ticker;
+#[cfg(feature = "tls")]
+use super::tls::TlsServer;
 use super::{handshake, refresh, workers};
 use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN, MAX_HANDSHAKES};
 use crate::protocol::delivery::PING;
@@ -73,16 +75,20 @@ impl Listener {
     }
 }
 
-/// A bound socket of either kind.
+/// A bound socket of any kind.
 pub(super) enum Acceptor {
     Unix(UnixListener),
     Tcp(TcpListener),
+    #[cfg(feature = "tls")]
+    Tls(TcpListener, TlsServer),
 }
 
 /// A new connection.
 enum Accepted {
     Unix(tokio::net::UnixStream),
     Tcp(tokio::net::TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(tokio::net::TcpStream, TlsServer),
 }
 
 impl Acceptor {
@@ -90,6 +96,8 @@ impl Acceptor {
         match self {
             Self::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
             Self::Tcp(listener) => Ok(Accepted::Tcp(listener.accept().await?.0)),
+            #[cfg(feature = "tls")]
+            Self::Tls(listener, tls) => Ok(Accepted::Tls(listener.accept().await?.0, tls.clone())),
         }
     }
 }
@@ -141,6 +149,8 @@ fn start(
     let socket = match accepted {
         Accepted::Unix(stream) => Socket::unix(stream)?,
         Accepted::Tcp(stream) => Socket::tcp(stream)?,
+        #[cfg(feature = "tls")]
+        Accepted::Tls(stream, tls) => tls.accept(stream)?,
     };
     let place = hub.crew.entrance();
     let newcomer = Newcomer {
@@ -215,13 +225,18 @@ fn origin(accepted: &Accepted, port: Arc<str>) -> (Origin, Option<IpAddr>) {
             }
             (origin, None)
         }
-        Accepted::Tcp(stream) => {
-            let address = stream.peer_addr().ok();
-            origin.kind = Kind::Tcp;
-            origin.source = address.map(|address| address.to_string());
-            (origin, address.map(|address| address.ip()))
-        }
+        Accepted::Tcp(stream) => remote(origin, stream),
+        // Programs that read `client.list` know no other kind; that it is TLS is told by the port.
+        #[cfg(feature = "tls")]
+        Accepted::Tls(stream, _) => remote(origin, stream),
     }
+}
+
+fn remote(mut origin: Origin, stream: &tokio::net::TcpStream) -> (Origin, Option<IpAddr>) {
+    let address = stream.peer_addr().ok();
+    origin.kind = Kind::Tcp;
+    origin.source = address.map(|address| address.to_string());
+    (origin, address.map(|address| address.ip()))
 }
 
 /// Twice per timeout: pings the clients of this listener that got nothing since the last time, and
