@@ -1,0 +1,14 @@
+//! TLS: traffic, whom either side trusts, streams that break, certificates that are renewed. The
+//! broker is one of this process, and `elbusd`; the clients are ours, `rustls` driven by hand, and
+//! `openssl s_client`. All certificates are made here.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod authority;
+mod raw;
+mod reload;
+mod scene;
+mod streams;
+mod traffic;
+mod trust;
