@@ -19,9 +19,12 @@ pub const DELIVERY_OVERHEAD: usize = MAX_NAME_BYTES + 1;
 /// Most clients registered at a time, unless configured. One more is answered `76` (busy).
 pub const DEFAULT_MAX_CLIENTS: usize = 1024;
 
-/// Connections of one listener that are in the handshake at a time. The next one waits in the
-/// kernel's backlog until one of them has finished or timed out.
+/// Connections of one listener that are in the handshake at a time. For the next one, that which has
+/// been there for the longest time is dropped.
 pub const MAX_HANDSHAKES: usize = 256;
+
+/// Handshakes are dropped for newer ones: the log is told of it once in this time.
+pub const CROWD_WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Frames that wait for one client, unless configured. The daemon's own default is
 /// [`DAEMON_QUEUE_FRAMES`].

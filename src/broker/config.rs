@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::AaaMap;
+use super::peer::Liberties;
 use crate::limits::{DEFAULT_MAX_CLIENTS, DEFAULT_MAX_FRAME, DEFAULT_QUEUE_BYTES};
 use crate::transport::outbox::TIMER_RESOLUTION;
 use crate::{DEFAULT_BUF_SIZE, DEFAULT_BUF_TTL, DEFAULT_QUEUE_SIZE, DEFAULT_TIMEOUT, Error};
@@ -143,6 +144,7 @@ pub struct ServerConfig {
     pub(super) socket_group: Option<u32>,
     pub(super) socket_owner: Option<u32>,
     pub(super) aaa_map: Option<AaaMap>,
+    pub(super) liberties: Liberties,
     buf_size: usize,
 }
 
@@ -159,6 +161,7 @@ impl Default for ServerConfig {
             socket_group: None,
             socket_owner: None,
             aaa_map: None,
+            liberties: Liberties::default(),
             buf_size: DEFAULT_BUF_SIZE,
         }
     }
@@ -242,6 +245,23 @@ impl ServerConfig {
     /// Who may register, and what they may do. Default: everybody, everything.
     pub fn aaa_map(mut self, map: AaaMap) -> Self {
         self.aaa_map = Some(map);
+        self
+    }
+
+    /// Lets clients publish to `.broker` and the topics below it, where subscribers expect the
+    /// broker's own announcements. Default: they are refused as `79`.
+    pub fn open_broker_topics(mut self, open: bool) -> Self {
+        self.liberties.broker_topics = open;
+        self
+    }
+
+    /// Lets clients register secondaries of primary clients that belong to other users or hosts. By
+    /// default that is refused as `79`: a secondary shares the rights of its primary, and its name
+    /// imitates it. Clients on UNIX sockets belong together if they have the same user; clients over
+    /// TCP if they have the same address; one of each if the latter comes from this machine. Root
+    /// may always.
+    pub fn open_secondaries(mut self, open: bool) -> Self {
+        self.liberties.foreign_secondaries = open;
         self
     }
 

@@ -15,6 +15,7 @@ use crate::limits::{LINGER, MAX_NAME_BYTES};
 use crate::protocol::handshake::{GREETING_BYTES, greeting};
 use crate::protocol::names::{NameError, check_name};
 use crate::protocol::{ERR_ACCESS, ERR_DATA, ERR_NOT_SUPPORTED, RESPONSE_OK};
+use crate::transport::deadline;
 use crate::transport::outbox::{Bounds, Outbox};
 use crate::transport::socket::{ReadHalf, WriteHalf};
 
@@ -49,7 +50,6 @@ pub(super) async fn perform(
     let Newcomer {
         socket,
         origin,
-        address,
         place,
     } = newcomer;
     let from = describe(&origin);
@@ -70,7 +70,7 @@ pub(super) async fn perform(
     };
     let access = match &listener.config.aaa_map {
         None => None,
-        Some(map) => match LiveAccess::admit(map, &name, address) {
+        Some(map) => match LiveAccess::admit(map, &name, origin.identity) {
             Some(access) => Some(access),
             None => {
                 let why = format!("client {name:?} is not admitted by the access rules");
@@ -130,13 +130,13 @@ async fn introduce(
     timeout: Duration,
 ) -> Result<String, Refusal> {
     #[cfg(feature = "tls")]
-    let identity = super::tls::open(input, output, timeout)
+    let credentials = super::tls::open(input, output, timeout)
         .await
         .map_err(Refusal::Tls)?;
     let name = read_name(input, output, timeout).await?;
     #[cfg(feature = "tls")]
-    if !identity.permits(&name) {
-        let why = format!("client {name:?} has shown {}", identity.describe());
+    if !credentials.permits(&name) {
+        let why = format!("client {name:?} has shown {}", credentials.describe());
         return Err(Refusal::Answered(ERR_ACCESS, why));
     }
     Ok(name)
@@ -193,18 +193,18 @@ async fn refuse(refusal: Refusal, mut input: ReadHalf, output: WriteHalf, from: 
 }
 
 async fn read(input: &mut ReadHalf, bytes: &mut [u8], timeout: Duration) -> io::Result<()> {
-    tokio::time::timeout(timeout, input.read_exact(bytes)).await??;
+    deadline::timeout(timeout, input.read_exact(bytes)).await??;
     Ok(())
 }
 
 async fn write(output: &WriteHalf, bytes: &[u8], timeout: Duration) -> io::Result<()> {
-    tokio::time::timeout(timeout, output.write_all(bytes)).await?
+    deadline::timeout(timeout, output.write_all(bytes)).await?
 }
 
 /// Where a peer comes from, for the log.
 fn describe(origin: &Origin) -> String {
     let port = origin.port.as_deref().unwrap_or_default();
-    match (origin.kind, &origin.source, origin.pid, origin.uid) {
+    match (origin.kind, &origin.source, origin.pid, origin.identity.uid) {
         (Kind::Tcp, Some(source), ..) => format!("from {source} at {port}"),
         (_, _, Some(pid), Some(uid)) => format!("process {pid} of user {uid} at {port}"),
         _ => format!("at {port}"),

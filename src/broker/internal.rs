@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::hub::Hub;
-use super::peer::{Channel, Inbox, Kind, Origin, Peer};
+use super::peer::{Channel, Identity, Inbox, Kind, Liberties, Origin, Peer};
 use super::router::{Routed, Router};
 use super::topics::FilterSet;
 use crate::borrow::Cow;
@@ -35,8 +35,9 @@ pub(super) fn origin(kind: Kind) -> Origin {
         kind,
         source: None,
         port: None,
-        uid: None,
+        identity: Identity::default(),
         pid: None,
+        liberties: Liberties::ALL,
     }
 }
 

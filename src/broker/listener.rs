@@ -1,16 +1,17 @@
 //! Accepting connections, and keeping those of one listener alive.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
+use super::admission::{Admission, Place};
 use super::config::ServerConfig;
 use super::hub::Hub;
-use super::peer::{Inbox, Kind, Origin, Peer, Reason};
+use super::peer::{Identity, Inbox, Kind, Origin, Peer, Reason};
 use super::router::Router;
 use super::session::Session;
 use super::ticker::Ticker;
@@ -86,27 +87,33 @@ pub(super) enum Acceptor {
 /// A new connection.
 enum Accepted {
     Unix(tokio::net::UnixStream),
-    Tcp(tokio::net::TcpStream),
+    Tcp(tokio::net::TcpStream, SocketAddr),
     #[cfg(feature = "tls")]
-    Tls(tokio::net::TcpStream, TlsServer),
+    Tls(tokio::net::TcpStream, SocketAddr, TlsServer),
 }
 
 impl Acceptor {
     async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
-            Self::Tcp(listener) => Ok(Accepted::Tcp(listener.accept().await?.0)),
+            Self::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                Ok(Accepted::Tcp(stream, address))
+            }
             #[cfg(feature = "tls")]
-            Self::Tls(listener, tls) => Ok(Accepted::Tls(listener.accept().await?.0, tls.clone())),
+            Self::Tls(listener, tls) => {
+                let (stream, address) = listener.accept().await?;
+                Ok(Accepted::Tls(stream, address, tls.clone()))
+            }
         }
     }
 }
 
 /// Accepts connections for ever.
 pub(super) async fn run(hub: Arc<Hub>, listener: Arc<Listener>, acceptor: Acceptor) {
-    let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+    let admission = Admission::new(MAX_HANDSHAKES);
     let mut pause = ACCEPT_PAUSE_MIN;
-    while let Ok(permit) = handshakes.clone().acquire_owned().await {
+    loop {
         let accepted = match acceptor.accept().await {
             Ok(accepted) => accepted,
             Err(e) => {
@@ -123,7 +130,8 @@ pub(super) async fn run(hub: Arc<Hub>, listener: Arc<Listener>, acceptor: Accept
             pause = ACCEPT_PAUSE_MIN;
             log::info!("{}: accepting connections again", listener.port);
         }
-        if let Err(e) = start(&hub, &listener, accepted, permit) {
+        let place = admission.enter(&listener.port).await;
+        if let Err(e) = start(&hub, &listener, accepted, place) {
             log::warn!("{}: connection lost: {e}", listener.port);
         }
     }
@@ -133,7 +141,6 @@ pub(super) async fn run(hub: Arc<Hub>, listener: Arc<Listener>, acceptor: Accept
 pub(super) struct Newcomer {
     pub(super) socket: Socket,
     pub(super) origin: Origin,
-    pub(super) address: Option<IpAddr>,
     /// The number of its worker.
     pub(super) place: usize,
 }
@@ -143,23 +150,22 @@ fn start(
     hub: &Arc<Hub>,
     listener: &Arc<Listener>,
     accepted: Accepted,
-    permit: OwnedSemaphorePermit,
+    handshake_place: Place,
 ) -> io::Result<()> {
-    let (origin, address) = origin(&accepted, listener.port.clone());
+    let origin = origin(&accepted, listener);
     let socket = match accepted {
         Accepted::Unix(stream) => Socket::unix(stream)?,
-        Accepted::Tcp(stream) => Socket::tcp(stream)?,
+        Accepted::Tcp(stream, _) => Socket::tcp(stream)?,
         #[cfg(feature = "tls")]
-        Accepted::Tls(stream, tls) => tls.accept(stream)?,
+        Accepted::Tls(stream, _, tls) => tls.accept(stream)?,
     };
     let place = hub.crew.entrance();
     let newcomer = Newcomer {
         socket,
         origin,
-        address,
         place,
     };
-    let connection = connection(hub.clone(), listener.clone(), newcomer, permit);
+    let connection = connection(hub.clone(), listener.clone(), newcomer, handshake_place);
     hub.crew.spawn(place, connection);
     Ok(())
 }
@@ -169,7 +175,7 @@ async fn connection(
     hub: Arc<Hub>,
     listener: Arc<Listener>,
     newcomer: Newcomer,
-    permit: OwnedSemaphorePermit,
+    handshake_place: Place,
 ) {
     let mut tether = listener.tether.clone();
     // Boxed: the space it needs is given back before the session starts.
@@ -177,8 +183,9 @@ async fn connection(
     let shaken = tokio::select! {
         shaken = handshake => shaken,
         () = tether.stopped() => None,
+        () = handshake_place.needed() => None,
     };
-    drop(permit);
+    drop(handshake_place);
     let Some((peer, input)) = shaken else { return };
     if tether.has_stopped() {
         // The broker may have told its clients to end before it knew this one.
@@ -209,34 +216,35 @@ impl Drop for Counted {
     }
 }
 
-fn origin(accepted: &Accepted, port: Arc<str>) -> (Origin, Option<IpAddr>) {
+fn origin(accepted: &Accepted, listener: &Listener) -> Origin {
     let mut origin = Origin {
         kind: Kind::LocalIpc,
         source: None,
-        port: Some(port),
-        uid: None,
+        port: Some(listener.port.clone()),
+        identity: Identity::default(),
         pid: None,
+        liberties: listener.config.liberties,
     };
     match accepted {
         Accepted::Unix(stream) => {
             if let Ok(credentials) = stream.peer_cred() {
-                origin.uid = Some(credentials.uid());
+                origin.identity.uid = Some(credentials.uid());
+                origin.identity.gid = Some(credentials.gid());
                 origin.pid = credentials.pid();
             }
-            (origin, None)
         }
-        Accepted::Tcp(stream) => remote(origin, stream),
+        Accepted::Tcp(_, address) => set_remote(&mut origin, *address),
         // Programs that read `client.list` know no other kind; that it is TLS is told by the port.
         #[cfg(feature = "tls")]
-        Accepted::Tls(stream, _) => remote(origin, stream),
+        Accepted::Tls(_, address, _) => set_remote(&mut origin, *address),
     }
+    origin
 }
 
-fn remote(mut origin: Origin, stream: &tokio::net::TcpStream) -> (Origin, Option<IpAddr>) {
-    let address = stream.peer_addr().ok();
+fn set_remote(origin: &mut Origin, address: SocketAddr) {
     origin.kind = Kind::Tcp;
-    origin.source = address.map(|address| address.to_string());
-    (origin, address.map(|address| address.ip()))
+    origin.source = Some(address.to_string());
+    origin.identity.address = Some(address.ip());
 }
 
 /// Twice per timeout: pings the clients of this listener that got nothing since the last time, and

@@ -30,6 +30,7 @@
 //! receiver's outbox takes (`peer`, and `transport::outbox` below).
 
 mod access;
+mod admission;
 #[cfg(feature = "rpc")]
 mod announce;
 mod batch;
@@ -63,7 +64,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-pub use access::{AaaMap, ClientAaa, IpNetwork, guarded_methods};
+pub use access::{AaaMap, ClientAaa, IpNetwork, broker_methods, guarded_methods};
 #[cfg(feature = "rpc")]
 pub use announce::BrokerEvent;
 pub use config::{BrokerOptions, Overflow, ServerConfig};

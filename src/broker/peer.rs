@@ -1,6 +1,7 @@
 //! A registered client as the broker sees it.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -25,9 +26,52 @@ pub(super) struct Origin {
     pub(super) source: Option<String>,
     /// The address that was bound, as it was given.
     pub(super) port: Option<Arc<str>>,
-    /// User and process of a peer on this machine.
-    pub(super) uid: Option<u32>,
+    pub(super) identity: Identity,
+    /// The process of a peer on this machine.
     pub(super) pid: Option<i32>,
+    pub(super) liberties: Liberties,
+}
+
+impl Origin {
+    /// Both are the same user of this machine, or the same host. Of a TCP client of this machine the
+    /// user is not known, and taken on trust. Root may be anybody's.
+    pub(super) fn belongs_with(&self, other: &Self) -> bool {
+        let user = |origin: &Self| match origin.kind {
+            Kind::Internal => Some(nix::unistd::geteuid().as_raw()),
+            Kind::LocalIpc | Kind::Tcp => origin.identity.uid,
+        };
+        match (self.identity.address, other.identity.address) {
+            (Some(one), Some(other)) => one.to_canonical() == other.to_canonical(),
+            (Some(one), None) | (None, Some(one)) => one.to_canonical().is_loopback(),
+            (None, None) => user(self).is_some_and(|uid| uid == 0 || user(other) == Some(uid)),
+        }
+    }
+}
+
+/// What programs beyond this process may do only where their listener says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Liberties {
+    /// Publishing to the topics of the broker.
+    pub(super) broker_topics: bool,
+    /// Registering secondaries of clients of others.
+    pub(super) foreign_secondaries: bool,
+}
+
+impl Liberties {
+    pub(super) const ALL: Self = Self {
+        broker_topics: true,
+        foreign_secondaries: true,
+    };
+}
+
+/// Who a peer is, as far as the kernel can say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Identity {
+    /// Of a TCP peer.
+    pub(super) address: Option<IpAddr>,
+    /// User and effective group of a peer on a UNIX socket, when it connected.
+    pub(super) uid: Option<u32>,
+    pub(super) gid: Option<u32>,
 }
 
 /// How a client is attached.
@@ -180,6 +224,12 @@ impl Peer {
 
     pub(super) fn is_secondary(&self) -> bool {
         is_secondary(&self.name)
+    }
+
+    /// Its rights do not keep this topic from it.
+    pub(super) fn may_receive(&self, topic: &str) -> bool {
+        let access = self.access.as_ref();
+        access.is_none_or(|access| access.allows(|rights| rights.may_receive(topic)))
     }
 
     pub(super) fn is_alive(&self) -> bool {

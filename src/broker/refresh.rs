@@ -34,10 +34,11 @@ pub(super) fn refresh_access(hub: &Hub, peer: &Arc<Peer>) -> bool {
     }
 }
 
-/// Ends the subscriptions that the client may not have any more.
+/// Ends the subscriptions that the client may not have any more, and makes what is denied count.
 pub(super) fn revoke_denied(hub: &Hub, peer: &Arc<Peer>, access: &LiveAccess) {
     let rights = access.current();
     hub.topics.revoke(peer, |filter| {
         filter == super::BROKER_WARN_TOPIC || rights.may_subscribe_to(filter)
     });
+    hub.topics.forget_receivers();
 }

@@ -37,7 +37,8 @@ impl Registry {
     /// # Errors
     ///
     /// `Busy` if the name is taken or the broker is full, `NotRegistered` if the name is that of a
-    /// secondary client without primary, `Data` if the name has too many parts.
+    /// secondary client without primary, `Access` if that primary belongs to somebody else, `Data`
+    /// if the name has too many parts.
     pub(super) fn insert(&mut self, peer: &Arc<Peer>) -> Result<(), Error> {
         let name = &peer.name;
         if self.clients.contains_key(name) {
@@ -54,6 +55,10 @@ impl Registry {
                 .clients
                 .get_mut(primary_name(name))
                 .ok_or_else(Error::not_registered)?;
+            let origin = &peer.origin;
+            if !origin.liberties.foreign_secondaries && !origin.belongs_with(&primary.peer.origin) {
+                return Err(Error::access("its primary client belongs to somebody else"));
+            }
             primary.secondaries.push(peer.clone());
         }
         *self.by_mask.insert(name).map_err(Error::data)? = Some(peer.clone());

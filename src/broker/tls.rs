@@ -11,6 +11,7 @@ use webpki::EndEntityCert;
 
 use crate::Error;
 use crate::protocol::names::primary_name;
+use crate::transport::deadline;
 use crate::transport::socket::{ReadHalf, Socket, WriteHalf};
 use crate::transport::tls;
 
@@ -151,50 +152,52 @@ impl TlsServer {
     }
 }
 
-/// Who a peer is, as far as TLS tells.
+/// What a peer has proved by TLS.
 #[derive(Debug)]
-pub(super) enum Identity {
-    /// It has shown no certificate, and needed none.
-    Anybody,
-    /// It has proved to be one of these; none if its certificate has no names.
-    OneOf(Vec<Box<str>>),
+pub(super) enum Credentials {
+    /// Nothing, and it did not need to.
+    None,
+    /// That it holds a certificate with these names, if any.
+    Certificate(Vec<Box<str>>),
 }
 
-impl Identity {
+impl Credentials {
     /// Whether it may register under this name.
     pub(super) fn permits(&self, name: &str) -> bool {
         match self {
-            Self::Anybody => true,
-            Self::OneOf(names) => names.iter().any(|own| **own == *primary_name(name)),
+            Self::None => true,
+            Self::Certificate(names) => names.iter().any(|own| **own == *primary_name(name)),
         }
     }
 
     /// For the log.
     pub(super) fn describe(&self) -> String {
         match self {
-            Self::Anybody => "no certificate".to_owned(),
-            Self::OneOf(names) if names.is_empty() => "a certificate without names".to_owned(),
-            Self::OneOf(names) => format!("a certificate for {}", names.join(", ")),
+            Self::None => "no certificate".to_owned(),
+            Self::Certificate(names) if names.is_empty() => {
+                "a certificate without names".to_owned()
+            }
+            Self::Certificate(names) => format!("a certificate for {}", names.join(", ")),
         }
     }
 
     fn of(socket: &Socket) -> Self {
         let Socket::Tls(stream) = socket else {
-            return Self::Anybody;
+            return Self::None;
         };
         let Some(certificate) = stream.peer_certificate() else {
-            return Self::Anybody;
+            return Self::None;
         };
         let names = match EndEntityCert::try_from(&certificate) {
             Ok(certificate) => certificate.valid_dns_names().map(Box::from).collect(),
             // Verified a moment ago; without names it permits nothing.
             Err(_) => Vec::new(),
         };
-        Self::OneOf(names)
+        Self::Certificate(names)
     }
 }
 
-/// Leads the TLS handshake, if the connection has one, and tells who the peer is.
+/// Leads the TLS handshake, if the connection has one, and tells what it has proved.
 ///
 /// # Errors
 ///
@@ -203,9 +206,9 @@ pub(super) async fn open(
     input: &ReadHalf,
     output: &WriteHalf,
     timeout: Duration,
-) -> io::Result<Identity> {
-    tokio::time::timeout(timeout, tls::open(input, output)).await??;
-    Ok(Identity::of(input.socket()))
+) -> io::Result<Credentials> {
+    deadline::timeout(timeout, tls::open(input, output)).await??;
+    Ok(Credentials::of(input.socket()))
 }
 
 #[cfg(test)]
@@ -214,14 +217,21 @@ mod tests {
 
     #[test]
     fn a_certificate_permits_its_names_and_their_secondaries() {
-        let identity = Identity::OneOf(vec!["plc.line1".into(), "plc.line2".into()]);
+        let credentials = Credentials::Certificate(vec!["plc.line1".into(), "plc.line2".into()]);
         for name in ["plc.line1", "plc.line2", "plc.line1%%0", "plc.line2%%17"] {
-            assert!(identity.permits(name), "{name}");
+            assert!(credentials.permits(name), "{name}");
         }
-        for name in ["plc.line", "plc.line11", "PLC.line1", "plc", "", "x%%plc.line1"] {
-            assert!(!identity.permits(name), "{name}");
+        for name in [
+            "plc.line",
+            "plc.line11",
+            "PLC.line1",
+            "plc",
+            "",
+            "x%%plc.line1",
+        ] {
+            assert!(!credentials.permits(name), "{name}");
         }
-        assert!(!Identity::OneOf(Vec::new()).permits("plc.line1"));
-        assert!(Identity::Anybody.permits("plc.line1"));
+        assert!(!Credentials::Certificate(Vec::new()).permits("plc.line1"));
+        assert!(Credentials::None.permits("plc.line1"));
     }
 }

@@ -203,6 +203,12 @@ impl Topics {
         );
     }
 
+    /// Forgets who gets what: a rule has changed that denies topics.
+    pub(super) fn forget_receivers(&self) {
+        let _filters = self.filters.write();
+        self.changed();
+    }
+
     /// Removes everything of a peer that has been retired.
     pub(super) fn forget(&self, peer: &Arc<Peer>) {
         let mut own = peer.own_filters.lock();
@@ -299,6 +305,7 @@ impl Filters {
             excluded.sort_unstable();
             list.retain(|peer| excluded.binary_search(&peer.id).is_err());
         }
+        list.retain(|peer| peer.may_receive(topic));
         list.into_iter().cloned().collect()
     }
 }

@@ -3,9 +3,11 @@
 //!
 //! - [`socket`]: UNIX, TCP and TLS streams behind one type
 //! - `tls`: records and certificates, with the feature of that name
+//! - [`deadline`]: how long peers have for all of this
 //! - [`intake`]: reading; one large buffer per thread, lent to whoever has something to read
 //! - [`outbox`]: writing; a bounded queue of encoded bytes that leave from the task that queued them
 
+pub(crate) mod deadline;
 pub(crate) mod intake;
 pub(crate) mod outbox;
 mod segments;

@@ -4,34 +4,45 @@ use crate::common::broker::{TempDir, free_port};
 use crate::common::wire::Stream;
 use crate::common::*;
 use elbus::broker::{AaaMap, Broker as Embedded, ClientAaa, ServerConfig};
-use std::path::PathBuf;
+use std::fs::Permissions;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 
-/// A broker inside the test, with an access map.
-struct Guarded {
+/// A broker inside the test, with access rules of its own.
+pub struct Guarded {
     map: AaaMap,
     socket: PathBuf,
     port: u16,
     broker: Embedded,
-    _dir: TempDir,
+    dir: TempDir,
     // Last: the broker's tasks end with it.
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Guarded {
     /// The clients in the list may register, with these rights.
-    fn new(clients: &[(&str, ClientAaa)]) -> Self {
+    pub fn new(clients: &[(&str, ClientAaa)]) -> Self {
         let map = AaaMap::default();
         for (name, rights) in clients {
             map.lock().insert((*name).to_string(), rights.clone());
         }
+        Self::start(ServerConfig::new().aaa_map(map.clone()), map)
+    }
+
+    /// Everybody may register; what else is said by `config`.
+    pub fn without_rules(config: ServerConfig) -> Self {
+        Self::start(config, AaaMap::default())
+    }
+
+    fn start(config: ServerConfig, map: AaaMap) -> Self {
         let dir = TempDir::new();
         let socket = dir.path().join("bus.sock");
         let port = free_port();
         let runtime = Runtime::new().expect("a runtime");
-        let config = ServerConfig::new()
-            .aaa_map(map.clone())
-            .timeout(std::time::Duration::from_secs(2));
+        let config = config.timeout(std::time::Duration::from_secs(2));
         let mut broker = Embedded::new();
         runtime.block_on(async {
             broker.init_default_core_rpc().await.expect("core client");
@@ -51,26 +62,60 @@ impl Guarded {
             socket,
             port,
             broker,
-            _dir: dir,
-            _runtime: runtime,
+            dir,
+            runtime,
         }
     }
 
-    fn connect(&self, transport: Transport) -> Wire {
+    pub fn connect(&self, transport: Transport) -> Wire {
         Wire::new(match transport {
             Transport::Unix => Stream::unix(&self.socket).expect("the socket"),
             Transport::Tcp => Stream::tcp(self.port).expect("the port"),
         })
     }
 
-    fn client(&self, name: &str) -> Wire {
+    /// Over TCP from 127.0.0.`last`.
+    pub fn connect_from(&self, last: u8) -> Wire {
+        let connect = async {
+            let socket = TcpSocket::new_v4()?;
+            socket.bind((Ipv4Addr::new(127, 0, 0, last), 0).into())?;
+            let stream = socket.connect((Ipv4Addr::LOCALHOST, self.port).into());
+            stream.await?.into_std()
+        };
+        let stream = self.block_on(connect).expect("a connection");
+        stream.set_nonblocking(false).expect("a socket");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a socket");
+        Wire::new(Stream::Tcp(stream))
+    }
+
+    pub fn client(&self, name: &str) -> Wire {
         let mut wire = self.connect(Transport::Unix);
         wire.handshake(name);
         wire
     }
 
-    fn set(&self, name: &str, rights: ClientAaa) {
+    pub fn set(&self, name: &str, rights: ClientAaa) {
         self.map.lock().insert(name.to_string(), rights);
+    }
+
+    pub fn broker(&self) -> &Embedded {
+        &self.broker
+    }
+
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Lets every user of this machine connect to the socket.
+    pub fn open_to_all(&self) {
+        for (path, mode) in [(self.dir.path(), 0o755), (&self.socket, 0o777)] {
+            let permissions = Permissions::from_mode(mode);
+            std::fs::set_permissions(path, permissions).expect("permissions");
+        }
+    }
+
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
     }
 }
 
@@ -349,10 +394,7 @@ fn o15_guarded_methods_need_a_right() {
     let rights = ClientAaa::new;
     let bus = Guarded::new(&[
         ("c", rights()),
-        (
-            "mute",
-            rights().deny_p2p().allow_broker_methods(&["client.kick"]),
-        ),
+        ("mute", rights().deny_p2p()),
         ("victim", rights()),
     ]);
     let (mut client, mut victim) = (bus.client("c"), bus.client("victim"));

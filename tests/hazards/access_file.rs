@@ -1,4 +1,4 @@
-//! The access file of the daemon (O15, H9). What it can say, and all the ways in which it can be
+//! The access file of the daemon (O15, H9, H10). What it can say, and all the ways in which it can be
 //! bad, are tested with the daemon itself (`tests/daemon/config.rs`).
 
 use crate::common::broker::TempDir;
@@ -149,4 +149,60 @@ fn o15_what_follows_a_permitted_publication_is_checked() {
         b.expect_bytes(&got_publication(0, "a", "ok", &payload));
         b.expect_nothing_from(&mut a);
     }
+}
+
+/// Two UNIX sockets and a TCP port, one file. mosquitto forgot the rules on some of its listeners
+/// (CVE-2018-20145).
+#[test]
+fn h10_the_rules_hold_on_every_listener() {
+    let dir = TempDir::new();
+    let (file, second) = (
+        dir.path().join("access.toml"),
+        dir.path().join("second.sock"),
+    );
+    let rules =
+        "[clients.a]\nhosts = ['127.0.0.1']\nsend = ['a']\n[clients.b]\nhosts = ['10.0.0.1']\n";
+    std::fs::write(&file, rules).expect("a file");
+    let [file, path] = [&file, &second].map(|path| path.to_str().expect("a plain path"));
+    let broker = Broker::start(&["--config", file, "-B", path]);
+    let listeners: [&dyn Fn() -> Wire; 3] = [
+        &|| broker.connect(Transport::Unix),
+        &|| broker.connect(Transport::Tcp),
+        &|| Wire::new(wire::Stream::unix(&second).expect("the second socket")),
+    ];
+    for (number, connect) in listeners.iter().enumerate() {
+        assert_eq!(connect().try_register(b"stranger"), Some(ACCESS));
+        let mut a = eventually("the name is free again", || {
+            let mut a = connect();
+            (a.try_register(b"a") == Some(OK)).then_some(a)
+        });
+        assert_eq!(a.request_code(&message(1, PROCESSED, "b", b"x")), ACCESS);
+        assert_eq!(a.request_code(&publish(2, PROCESSED, "t", b"x")), ACCESS);
+        assert_eq!(a.request_code(&subscribe(3, PROCESSED, &["t"])), ACCESS);
+        assert_eq!(a.request_code(&broadcast(4, PROCESSED, "b", b"x")), ACCESS);
+        a.expect_silence();
+        // The networks of a client concern TCP alone.
+        let of_tcp = number == 1;
+        let expected = if of_tcp { ACCESS } else { OK };
+        let code = eventually("the name is free again", || {
+            connect().try_register(b"b").filter(|code| *code != BUSY)
+        });
+        assert_eq!(code, expected, "listener {number}");
+    }
+}
+
+/// mosquitto put the name of the client into its patterns (CVE-2017-7650).
+#[test]
+fn h10_wildcards_in_a_clients_name_satisfy_no_rule() {
+    let rules = "[clients.a]\nsend = ['*']\n['clients'.'plant.x']\nsend = ['*']\n";
+    let ruled = Ruled::start(rules, "true");
+    for name in [
+        "*", "?", "#", "+", "plant.*", "plant.?", "plant.+", "plant.#", "*%%0", "+%%0",
+    ] {
+        let mut wire = ruled.broker.connect(Transport::Unix);
+        let code = wire.try_register(name.as_bytes());
+        let refused = [Some(DATA), Some(ACCESS), Some(NOT_REGISTERED)].contains(&code);
+        assert!(refused, "{name} is answered {code:02x?}");
+    }
+    ruled.client("plant.x").expect_silence();
 }

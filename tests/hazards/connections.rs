@@ -137,6 +137,25 @@ fn h06_unfinished_handshakes_do_not_keep_others_out() {
     });
 }
 
+/// Nobody waits for a handshake to time out: the oldest unfinished one makes room. In elbus 0.2 there
+/// is no bound, each idle connection costs a task and a buffer for a timeout.
+#[test]
+fn h06_a_newcomer_takes_the_place_of_the_oldest_handshake() {
+    on_both_with(&["-t", "1000"], |bus| {
+        let mut patient: Vec<Wire> = (0..300).map(|_| bus.connect()).collect();
+        let mut after = bus.client("after");
+        after.expect_silence();
+        // Those that had to go were told nothing but the greeting.
+        patient[0].expect_raw(&GREETING);
+        patient[0].expect_closed();
+        let youngest = patient.last_mut().expect("the youngest");
+        youngest.handshake("youngest");
+        youngest.expect_silence();
+        let told = "too many connections that do not register";
+        assert_eq!(bus.broker.log().text().matches(told).count(), 1);
+    });
+}
+
 /// Connections that end at every byte of the handshake and of the first frames.
 #[test]
 fn h14_a_peer_that_dies_at_any_byte_leaves_nothing_behind() {

@@ -7,16 +7,28 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/missing.rs"]
+mod missing;
 
 mod access_file;
+mod addresses;
 mod announcements;
+mod clocks;
 mod connections;
+mod deny;
 mod descriptors;
 mod fifo;
+mod imitations;
+mod lengths;
+mod loops;
 mod memory;
 mod names;
 mod paths;
 mod process;
+mod storms;
+mod stranger;
 mod streams;
+mod timing;
+mod unread;
 
 mod access; // needs the embedded broker (protocol, section 15.4)

@@ -1,4 +1,5 @@
-//! Names as weapons: NULs, lengths, control characters in logs (B9, O11, H13).
+//! Names as weapons: NULs, lengths, control characters in logs, imitations of the broker (B9, O11, H12,
+//! H13). What the programs show on a terminal is tested with them, in `tests/cli`.
 
 use crate::common::*;
 
@@ -74,6 +75,65 @@ fn o11_the_log_is_free_of_control_characters() {
                 line.escape_debug()
             );
             assert!(!line.starts_with("FORGED"), "{line}");
+        }
+    });
+}
+
+/// elbus 0.2 refuses the leading dot as well.
+#[test]
+fn h12_names_of_the_broker_cannot_be_had() {
+    on_both(|bus| {
+        let mut witness = bus.client("witness");
+        for name in [".", "..", ".x", ".broker", ".broker.x", ".broker%%0", ".%%"] {
+            let mut wire = bus.connect();
+            assert_eq!(wire.try_register(name.as_bytes()), Some(DATA), "{name}");
+            wire.expect_closed();
+        }
+        // The broker is still the broker.
+        assert_eq!(witness.call_broker("test", b""), b"\x81\xA2ok\xC3");
+    });
+}
+
+/// Secondaries without a primary, however the name is put together.
+#[test]
+fn h12_secondaries_of_nobody_cannot_be_had() {
+    on_both(|bus| {
+        let mut victim = bus.client("victim");
+        for name in [
+            "%%",
+            "%%0",
+            "%%victim",
+            "vict%%im",
+            "victi%%m",
+            "victim.%%0",
+            "Victim%%0",
+        ] {
+            let answer = bus.connect().try_register(name.as_bytes());
+            assert_eq!(answer, Some(NOT_REGISTERED), "{name}");
+        }
+        victim.expect_silence();
+    });
+}
+
+/// What only looks like the name of somebody else is another name to the broker.
+#[test]
+fn h12_lookalikes_get_nothing_of_the_other() {
+    on_both(|bus| {
+        let (mut a, mut victim) = (bus.client("a"), bus.client("victim"));
+        for name in [
+            "victim ",
+            " victim",
+            "victim%",
+            "victim%0",
+            "vict\u{456}m",
+            "victim\u{200b}",
+        ] {
+            let mut wire = bus.connect();
+            if wire.try_register(name.as_bytes()) == Some(OK) {
+                a.request(&message(1, PROCESSED, "victim", b"x"), 1);
+                victim.expect_bytes(&got_message(0, "a", b"x"));
+                wire.expect_nothing_from(&mut a);
+            }
         }
     });
 }

@@ -46,7 +46,9 @@ pub fn client(plant: &Plant, bus: &Bus, name: &str) -> Stream {
     assert_eq!(greeting, GREETING);
     stream.write_all(&GREETING).expect("room");
     expect_ok(&mut stream);
-    stream.write_all(&name_block(name.as_bytes())).expect("room");
+    stream
+        .write_all(&name_block(name.as_bytes()))
+        .expect("room");
     expect_ok(&mut stream);
     stream
 }

@@ -79,9 +79,7 @@ async fn a_slow_reader_slows_its_sender_down() {
     const PAYLOAD: usize = 100_000;
     const FRAMES: u32 = 200;
     let plant = Plant::new();
-    let config = ServerConfig::new()
-        .timeout(DEADLINE)
-        .queue_bytes(64 * 1024);
+    let config = ServerConfig::new().timeout(DEADLINE).queue_bytes(64 * 1024);
     let bus = plant.serve_with(plant.files(), config).await;
     let mut slow = raw::client(&plant, &bus, "slow");
     let reading = tokio::task::spawn_blocking(move || {

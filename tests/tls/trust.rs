@@ -68,7 +68,14 @@ async fn the_name_is_that_of_the_certificate() {
         };
         assert_serves(&plant, &bus, &pair, name).await;
     }
-    for name in ["plc.line2", "HMI", "plc", "subject", "x.line9", "other%%hmi"] {
+    for name in [
+        "plc.line2",
+        "HMI",
+        "plc",
+        "subject",
+        "x.line9",
+        "other%%hmi",
+    ] {
         let why = refusal(&with(plant.config(&bus, name), &pair)).await;
         assert_eq!(why.kind(), ErrorKind::Access, "{name}: {why}");
     }

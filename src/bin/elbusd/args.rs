@@ -10,6 +10,7 @@ use elbus::broker::{Overflow, ServerConfig};
 use elbus::limits;
 
 use crate::privileges::Account;
+use crate::tls::Files;
 use crate::values::{self, ByteSize};
 
 /// Most worker threads unless configured: more do not help where elbus runs. Those that are not
@@ -28,7 +29,8 @@ BYTES are plain numbers or have a suffix: 512K, 16M, 1G (1K = 1024 bytes).
 Signals:
   TERM, INT   stop: tell the clients, deliver what is queued, exit; again: exit at once
   HUP         read the file of --config again; clients that are connected get
-              their new rights at once; a file that is wrong changes nothing
+              their new rights at once; a file that is wrong changes nothing;
+              the same for certificates, which new connections get
 
 Service manager (for systemd: Type=notify or notify-reload):
   NOTIFY_SOCKET               told when clients can come, of reloads, of the stop
@@ -68,6 +70,8 @@ pub struct Args {
     #[command(flatten)]
     pub listening: Listening,
     #[command(flatten)]
+    pub tls: Files,
+    #[command(flatten)]
     pub access: Access,
     #[command(flatten)]
     pub clients: Clients,
@@ -81,9 +85,10 @@ pub struct Args {
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Listening")]
 pub struct Listening {
-    /// Listen on a path (UNIX socket), HOST:PORT (TCP) or fifo:PATH
-    /// (commands of scripts); repeatable [default: /run/elbus.sock,
-    /// else elbus.sock in $XDG_RUNTIME_DIR, else in /tmp]
+    /// Listen on a path (UNIX socket), HOST:PORT (TCP), tls://HOST:PORT or
+    /// fifo:PATH (commands of scripts); repeatable
+    /// [default: /run/elbus.sock, else elbus.sock in $XDG_RUNTIME_DIR,
+    /// else in /tmp]
     #[arg(
         verbatim_doc_comment,
         short = 'B', long, value_name = "ADDRESS", value_parser = values::bind_address

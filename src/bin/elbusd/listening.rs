@@ -9,12 +9,15 @@ use crate::args::Args;
 use crate::default_address;
 use crate::inherited::Inherited;
 use crate::privileges::Target;
+use crate::tls::Certificates;
 
 /// What the addresses have in common.
 pub struct Doors<'a> {
     pub args: &'a Args,
     /// The one set of access rules that there is.
     pub rules: Option<&'a Rules>,
+    /// For those with TLS.
+    pub certificates: &'a Certificates,
     /// Who is going to serve them.
     pub target: Option<&'a Target>,
 }
@@ -31,12 +34,21 @@ impl Doors<'_> {
         if addresses.is_empty() && inherited.is_empty() {
             addresses.push(default_address::choose());
         }
-        addresses.retain(|address| !inherited.iter().any(|socket| socket.is_at(address)));
         for socket in inherited {
-            let name = socket.name();
+            let mut name = socket.name();
             let config = self.guarded();
+            let used = addresses.extract_if(.., |address| socket.is_at(address));
+            let used: Vec<_> = used.collect();
+            // Whoever has asked for TLS must not get less.
+            let is_tls = used
+                .iter()
+                .any(|address| matches!(address, Address::Tls(_)));
             match socket {
                 Inherited::Unix(socket) => broker.spawn_unix_listener(socket, config).await,
+                Inherited::Tcp(socket) if is_tls => {
+                    name = Address::Tls(name).to_string();
+                    self.certificates.serve(broker, socket, config).await
+                }
                 Inherited::Tcp(socket) => broker.spawn_tcp_listener(socket, config).await,
             }
             .map_err(|error| format!("cannot listen on {name}: {error}"))?;
@@ -58,6 +70,10 @@ impl Doors<'_> {
                 broker.spawn_unix_server(&path, self.guarded()).await
             }
             Address::Tcp(address) => broker.spawn_tcp_server(address, self.guarded()).await,
+            Address::Tls(address) => {
+                let config = self.guarded();
+                self.certificates.listen(broker, address, config).await
+            }
             #[cfg(feature = "rpc")]
             Address::Fifo(path) => {
                 let path = path.to_string_lossy();
@@ -96,6 +112,9 @@ fn invitation(address: &Address) -> String {
     match address {
         Address::Unix(_) | Address::Tcp(_) => {
             format!("listening on {address}, try: elbus {address} listen")
+        }
+        Address::Tls(_) => {
+            format!("listening on {address}, try: elbus {address} --tls-ca FILE listen")
         }
         Address::Fifo(path) => {
             let path = path.display();

@@ -71,7 +71,7 @@ impl Listed {
             queue_bytes: load.bytes,
             subscriptions: peer.own_filters.lock().subscriptions.len() as u64,
             connected: peer.connected_ns,
-            uid: peer.origin.uid,
+            uid: peer.origin.identity.uid,
             pid: peer.origin.pid,
         }
     }

@@ -12,7 +12,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::access::GuardedMethod;
+use super::access::{Method, is_trusted_user};
 use super::hub::Hub;
 use super::peer::{Inbox, Kind, Peer};
 use super::{BROKER_NAME, Broker};
@@ -83,7 +83,7 @@ pub(super) fn answer<'a>(
         }
     };
     // All but one do nothing but answer.
-    if id == NO_REPLY && method != GuardedMethod::ClientKick.as_str().as_bytes() {
+    if id == NO_REPLY && method != Method::ClientKick.as_str().as_bytes() {
         return None;
     }
     let result = call(hub, caller, method, params);
@@ -116,45 +116,32 @@ fn log_malformed(e: MalformedRpc) {
 }
 
 fn call<'a>(hub: &Hub, caller: &Peer, method: &[u8], params: &'a [u8]) -> Result<Cow<'a>, Failure> {
-    if method == b"benchmark.test" {
-        return Ok(Cow::Borrowed(params));
-    }
-    let method = std::str::from_utf8(method).map_err(|_| Failure::bus(ERR_DATA))?;
-    let params = Params::read(params)?;
+    let name = std::str::from_utf8(method).map_err(|_| Failure::bus(ERR_DATA))?;
+    let method = Method::named(name);
+    // Its params are whatever the caller wants back.
+    let params = match method {
+        Some(Method::BenchmarkTest) => Params::raw(params),
+        _ => Params::read(params)?,
+    };
+    let method = method.ok_or(RPC_ERROR_CODE_METHOD_NOT_FOUND)?;
+    check_right(caller, method)?;
     match method {
-        "test" => {
+        Method::Test => {
             params.must_be_empty()?;
             encode(&Done { ok: true })
         }
-        "info" => {
+        Method::Info => {
             params.must_be_empty()?;
             encode(&Broker::info())
         }
-        "stats" => {
+        Method::Stats => {
             params.must_be_empty()?;
             encode(&hub.stats())
         }
-        "client.list" => client_list::call(hub, &params),
-        _ => match GuardedMethod::named(method) {
-            Some(method) => guarded_call(hub, caller, method, &params),
-            None => Err(RPC_ERROR_CODE_METHOD_NOT_FOUND.into()),
-        },
-    }
-}
-
-fn guarded_call(
-    hub: &Hub,
-    caller: &Peer,
-    method: GuardedMethod,
-    params: &Params<'_>,
-) -> Result<Cow<'static>, Failure> {
-    if !may_call(caller, method) {
-        log::debug!("client {:?} may not call {}", caller.name, method.as_str());
-        return Err(Failure::bus(ERR_ACCESS));
-    }
-    match method {
-        GuardedMethod::ClientKick => kick(hub, caller, params),
-        GuardedMethod::TopicList => topic_list::call(hub, params),
+        Method::BenchmarkTest => Ok(Cow::Borrowed(params.bytes)),
+        Method::ClientList => client_list::call(hub, &params),
+        Method::ClientKick => kick(hub, caller, &params),
+        Method::TopicList => topic_list::call(hub, &params),
     }
 }
 
@@ -163,17 +150,23 @@ struct Done {
     ok: bool,
 }
 
-/// Whether the caller has the right to a guarded method. Where there are access rules, they say so.
-/// Where there are none, names prove nothing: what counts is that the caller lives in this process,
-/// or that its user could end the broker anyway.
-fn may_call(caller: &Peer, method: GuardedMethod) -> bool {
+fn check_right(caller: &Peer, method: Method) -> Result<(), Failure> {
+    if may_call(caller, method) {
+        return Ok(());
+    }
+    log::debug!("client {:?} may not call {}", caller.name, method.as_str());
+    Err(Failure::bus(ERR_ACCESS))
+}
+
+/// Whether the caller has the right to a method. Where there are access rules, they say so. Where
+/// there are none, names prove nothing: what counts for guarded methods is that the caller lives in
+/// this process, or that its user could end the broker anyway.
+fn may_call(caller: &Peer, method: Method) -> bool {
     match (&caller.access, caller.origin.kind) {
         (Some(access), _) => access.allows(|rights| rights.may_call(method)),
+        _ if !method.is_guarded() => true,
         (None, Kind::Internal) => true,
-        (None, Kind::LocalIpc) => {
-            let own = nix::unistd::geteuid().as_raw();
-            caller.origin.uid.is_some_and(|uid| uid == 0 || uid == own)
-        }
+        (None, Kind::LocalIpc) => caller.origin.identity.uid.is_some_and(is_trusted_user),
         (None, Kind::Tcp) => false,
     }
 }
@@ -195,6 +188,11 @@ struct Params<'a> {
 }
 
 impl<'a> Params<'a> {
+    /// Not looked into.
+    fn raw(bytes: &'a [u8]) -> Self {
+        Self { bytes, entries: 0 }
+    }
+
     fn read(bytes: &'a [u8]) -> Result<Self, Failure> {
         let entries = match bytes {
             [] => 0,
@@ -312,7 +310,7 @@ impl super::Broker {
 #[cfg(test)]
 mod tests {
     use super::super::internal::origin;
-    use super::super::peer::Origin;
+    use super::super::peer::{Identity, Origin};
     use super::*;
 
     #[test]
@@ -327,12 +325,16 @@ mod tests {
             (Kind::LocalIpc, None, false),
             (Kind::Tcp, None, false),
         ] {
-            let origin = Origin {
+            let identity = Identity {
                 uid,
+                ..Identity::default()
+            };
+            let origin = Origin {
+                identity,
                 ..origin(kind)
             };
             let caller = Peer::new(1, "operator".into(), origin, Inbox::Core, None);
-            let found = may_call(&caller, GuardedMethod::ClientKick);
+            let found = may_call(&caller, Method::ClientKick);
             assert_eq!(found, may, "{kind:?} {uid:?}");
         }
     }

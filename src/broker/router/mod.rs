@@ -17,6 +17,7 @@ mod wait;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::BROKER_NAME;
 use super::hub::Hub;
 use super::parcel::{Contents, fits_the_wire};
 use super::peer::Peer;
@@ -70,6 +71,12 @@ struct LastTopic {
     topic: String,
     generation: u64,
     receivers: Receivers,
+}
+
+/// `.broker` and everything below it.
+fn is_of_broker(topic: &str) -> bool {
+    let below = topic.strip_prefix(BROKER_NAME);
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Router {
@@ -182,7 +189,13 @@ impl Router {
         if !self.allows(|rights| rights.may_broadcast_to(mask)) {
             return Routed::Done(ERR_ACCESS);
         }
-        let receivers = self.hub.find_by_mask(mask);
+        let mut receivers = self.hub.find_by_mask(mask);
+        if let Some(access) = &self.source.access {
+            let rights = access.current();
+            if !rights.reaches_everybody() {
+                receivers.retain(|receiver| rights.reaches(&receiver.name));
+            }
+        }
         // Looking for them takes time, also where there are few or none.
         self.deliveries += BROADCAST_COST;
         let contents = Contents {
@@ -205,7 +218,8 @@ impl Router {
         qos: QoS,
         counted: usize,
     ) -> Routed {
-        if !self.allows(|rights| rights.may_publish_to(topic)) {
+        let is_reserved = is_of_broker(topic) && !self.source.origin.liberties.broker_topics;
+        if is_reserved || !self.allows(|rights| rights.may_publish_to(topic)) {
             return Routed::Done(ERR_ACCESS);
         }
         let mut receivers = self.receivers(topic);

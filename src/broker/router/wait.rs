@@ -11,6 +11,7 @@ use crate::FrameKind;
 use crate::broker::parcel::Parcel;
 use crate::broker::peer::{Inbox, Peer};
 use crate::protocol::{ERR_CLIENT_NOT_REGISTERED, ERR_NOT_DELIVERED, RESPONSE_OK};
+use crate::transport::deadline;
 use crate::transport::outbox::Progress;
 
 /// A parcel for receivers that have no room.
@@ -86,7 +87,7 @@ impl Router {
         else {
             return ERR_NOT_DELIVERED;
         };
-        let mut deadline = since + *patience;
+        let mut until = since + *patience;
         loop {
             let mut room = pin!(outbox.room());
             room.as_mut().enable();
@@ -96,7 +97,7 @@ impl Router {
                 Offered::Done(code) => return code,
                 Offered::Wait => {}
             }
-            if Instant::now() >= deadline {
+            if Instant::now() >= until {
                 // Others may have been faster to use the room that was there. A receiver that reads
                 // is not to be cut off for that.
                 if !outbox.has_drained_since(progress) {
@@ -105,10 +106,10 @@ impl Router {
                     return ERR_NOT_DELIVERED;
                 }
                 progress = outbox.progress();
-                deadline = Instant::now() + *patience;
+                until = Instant::now() + *patience;
             }
             // Room is announced when there is plenty. When the time is up there may be enough.
-            let _ = tokio::time::timeout_at(deadline, room).await;
+            let _ = deadline::timeout_at(until, room).await;
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use crate::limits::MIN_PROGRESS_BYTES;
+use crate::transport::deadline::GRACE;
 
 /// Watches over an unfinished frame: it has to end, or to grow by [`MIN_PROGRESS_BYTES`], within
 /// the limit. The timer is armed only while a frame is unfinished and the socket is empty, and at
@@ -21,6 +22,8 @@ pub(super) struct Patience {
     /// What was there at `since`, in bytes.
     progress: usize,
     timer: Option<Pin<Box<Sleep>>>,
+    /// The limit has passed, and the last look at the socket is due.
+    late: bool,
 }
 
 impl Patience {
@@ -30,6 +33,7 @@ impl Patience {
             since: None,
             progress: 0,
             timer: None,
+            late: false,
         }
     }
 
@@ -53,6 +57,7 @@ impl Patience {
             Some(since) if held < self.progress + MIN_PROGRESS_BYTES => since,
             _ => {
                 self.progress = held;
+                self.late = false;
                 *self.since.insert(now)
             }
         };
@@ -65,11 +70,15 @@ impl Patience {
                 ready!(timer.as_mut().poll(cx));
             }
             // Another thread may have run the timer since `now`.
-            if Instant::now() >= deadline {
+            let now = Instant::now();
+            if now < deadline {
+                // The timer was set for an earlier frame.
+                timer.as_mut().reset(deadline);
+            } else if std::mem::replace(&mut self.late, true) {
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
+            } else {
+                timer.as_mut().reset(now + GRACE);
             }
-            // The timer was set for an earlier frame.
-            timer.as_mut().reset(deadline);
         }
     }
 }

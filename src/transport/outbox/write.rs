@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{Load, Outbox, State, TIMER_RESOLUTION, Writer};
 use crate::limits::LINGER_BYTES;
+use crate::transport::deadline;
 use crate::transport::socket::WriteHalf;
 
 /// How often [`Outbox::flush`] goes back for what others have queued meanwhile. After that the
@@ -199,7 +200,7 @@ impl Outbox {
         let mut since = Instant::now();
         loop {
             match stall_limit {
-                Some(limit) => tokio::time::timeout_at(since + limit, room.wait())
+                Some(limit) => deadline::timeout_at(since + limit, room.wait())
                     .await
                     .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??,
                 None => room.wait().await?,

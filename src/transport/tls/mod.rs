@@ -18,7 +18,6 @@ mod pem;
 #[cfg(test)]
 mod tests;
 
-
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
