@@ -5,7 +5,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[path = "../common/missing.rs"]
+mod missing;
+
 mod authority;
+mod programs;
 mod raw;
 mod reload;
 mod scene;

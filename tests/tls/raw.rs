@@ -40,7 +40,12 @@ pub fn session(plant: &Plant, port: u16) -> Stream {
 
 /// A registered client.
 pub fn client(plant: &Plant, bus: &Bus, name: &str) -> Stream {
-    let mut stream = session(plant, bus.port);
+    client_at(plant, bus.port, name)
+}
+
+/// The same where there is no more than a port.
+pub fn client_at(plant: &Plant, port: u16, name: &str) -> Stream {
+    let mut stream = session(plant, port);
     let mut greeting = [0; 3];
     stream.read_exact(&mut greeting).expect("the greeting");
     assert_eq!(greeting, GREETING);

@@ -37,14 +37,14 @@ async fn new_connections_get_the_new_certificate_and_old_ones_stay() {
 async fn files_that_are_wrong_change_nothing() {
     let plant = Plant::new();
     let bus = plant.serve(plant.mutual()).await;
-    let pair = plant.pair("plc", &["plc"]);
-    let config = plant.config(&bus, "plc");
-    let config = config.tls_certificate(pair.certificate, pair.key);
-    for (file, text) in [
-        ("broker.pem", "not a certificate"),
-        ("broker.key", "not a key"),
-        ("ca.pem", ""),
+    for (name, file, text) in [
+        ("one", "broker.pem", "not a certificate"),
+        ("two", "broker.key", "not a key"),
+        ("three", "ca.pem", ""),
     ] {
+        let pair = plant.pair(name, &[name]);
+        let config = plant.config(&bus, name);
+        let config = config.tls_certificate(pair.certificate, pair.key);
         let before = std::fs::read(plant.path(file)).expect("a file");
         std::fs::write(plant.path(file), text).expect("a file");
         let why = bus.tls.reload().expect_err("this file is wrong");

@@ -204,6 +204,9 @@ impl Session {
                 let failure = self.failure.as_ref()?;
                 Some(Err(copy(failure)))
             }
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                Some(Err(io::Error::new(e.kind(), "cut off without a TLS close_notify")))
+            }
             result => Some(result),
         }
     }
