@@ -19,11 +19,15 @@ pub const DELIVERY_OVERHEAD: usize = MAX_NAME_BYTES + 1;
 /// Most clients registered at a time, unless configured. One more is answered `76` (busy).
 pub const DEFAULT_MAX_CLIENTS: usize = 1024;
 
-/// Connections of one listener that are in the handshake at a time. For the next one, that which has
-/// been there for the longest time is dropped.
-pub const MAX_HANDSHAKES: usize = 256;
+/// Connections of one listener that are in the handshake at a time, unless configured. For the next
+/// one, that which has been there for the longest time is dropped.
+pub const DEFAULT_MAX_HANDSHAKES: usize = 256;
 
-/// Handshakes are dropped for newer ones: the log is told of it once in this time.
+/// Hosts and users whose connections are counted one by one; what more there are is bounded together.
+pub const MAX_SOURCES: usize = 4096;
+
+/// Handshakes are dropped for newer ones, or connections refused: the log is told of it once in this
+/// time.
 pub const CROWD_WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Frames that wait for one client, unless configured. The daemon's own default is

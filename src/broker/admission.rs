@@ -12,7 +12,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::CROWD_WARNING_INTERVAL;
+use super::tally::Tally;
 
 /// The places of one listener.
 pub(super) struct Admission {
@@ -26,26 +26,7 @@ pub(super) struct Admission {
 struct Taken {
     next: u64,
     leave: BTreeMap<u64, Arc<Notify>>,
-    crowd: Crowd,
-}
-
-/// Those that had to leave since the log was last told of it.
-#[derive(Default)]
-struct Crowd {
-    left: u64,
-    told: Option<Instant>,
-}
-
-impl Crowd {
-    /// One more has to leave. Returns how many did, if the log should be told.
-    fn count(&mut self, now: Instant) -> Option<u64> {
-        self.left += 1;
-        if matches!(self.told, Some(told) if now - told < CROWD_WARNING_INTERVAL) {
-            return None;
-        }
-        self.told = Some(now);
-        Some(std::mem::take(&mut self.left))
-    }
+    crowd: Tally,
 }
 
 impl Admission {
@@ -163,14 +144,5 @@ mod tests {
             drop(enter(&admission));
         }
         assert!(!is_needed(&first));
-    }
-
-    #[test]
-    fn a_crowd_is_one_line_in_the_log() {
-        let (mut crowd, start) = (Crowd::default(), Instant::now());
-        assert_eq!(crowd.count(start), Some(1));
-        assert_eq!(crowd.count(start), None);
-        assert_eq!(crowd.count(start), None);
-        assert_eq!(crowd.count(start + CROWD_WARNING_INTERVAL), Some(3));
     }
 }

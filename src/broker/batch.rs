@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::peer::{Inbox, Peer, Reason};
 use super::refresh::{refresh_access, revoke_denied};
 use super::router::{Held, Routed, Router};
-use super::topics::{FilterError, FilterSet, check_count};
+use super::topics::{FilterError, FilterSet};
 use crate::QoS;
 use crate::borrow::Cow;
 use crate::limits::DELIVERIES_PER_TURN;
@@ -201,7 +201,7 @@ impl<'a> Batch<'a> {
         };
         // Beyond the bound the frame is refused as a whole, before each filter costs a look at each
         // rule.
-        if let Err(e) = check_count(filters.iter()) {
+        if let Err(e) = self.router.hub.topics.check_count(filters.iter()) {
             return self.code_of(Err(e));
         }
         let rights = access.current();

@@ -6,9 +6,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::access::AaaMap;
+use super::access::{AaaMap, HostList};
 use super::peer::Liberties;
-use crate::limits::{DEFAULT_MAX_CLIENTS, DEFAULT_MAX_FRAME, DEFAULT_QUEUE_BYTES};
+use super::sources::SourceLimits;
+use crate::limits::{
+    DEFAULT_MAX_CLIENTS, DEFAULT_MAX_FRAME, DEFAULT_MAX_HANDSHAKES, DEFAULT_QUEUE_BYTES,
+    MAX_FILTERS,
+};
 use crate::transport::outbox::TIMER_RESOLUTION;
 use crate::{DEFAULT_BUF_SIZE, DEFAULT_BUF_TTL, DEFAULT_QUEUE_SIZE, DEFAULT_TIMEOUT, Error};
 
@@ -55,6 +59,7 @@ impl FromStr for Overflow {
 pub struct BrokerOptions {
     pub(super) max_clients: usize,
     pub(super) queue_size: usize,
+    pub(super) max_subscriptions: usize,
     pub(super) workers: Vec<tokio::runtime::Handle>,
     pub(super) wake_worker: WakeWorker,
 }
@@ -81,6 +86,7 @@ impl Default for BrokerOptions {
         Self {
             max_clients: DEFAULT_MAX_CLIENTS,
             queue_size: DEFAULT_QUEUE_SIZE,
+            max_subscriptions: MAX_FILTERS,
             workers: Vec::new(),
             wake_worker: WakeWorker::default(),
         }
@@ -104,6 +110,13 @@ impl BrokerOptions {
     /// [`DEFAULT_QUEUE_SIZE`].
     pub fn queue_size(mut self, frames: usize) -> Self {
         self.queue_size = frames;
+        self
+    }
+
+    /// Topic filters of one client, exclusions included, from 1 to [`MAX_FILTERS`], which is the
+    /// default. A frame with one more is answered `72` (data) and changes nothing.
+    pub fn max_subscriptions(mut self, filters: usize) -> Self {
+        self.max_subscriptions = filters;
         self
     }
 
@@ -145,6 +158,9 @@ pub struct ServerConfig {
     pub(super) socket_owner: Option<u32>,
     pub(super) aaa_map: Option<AaaMap>,
     pub(super) liberties: Liberties,
+    pub(super) hosts: Option<HostList>,
+    pub(super) max_handshakes: usize,
+    pub(super) sources: SourceLimits,
     buf_size: usize,
 }
 
@@ -162,6 +178,9 @@ impl Default for ServerConfig {
             socket_owner: None,
             aaa_map: None,
             liberties: Liberties::default(),
+            hosts: None,
+            max_handshakes: DEFAULT_MAX_HANDSHAKES,
+            sources: SourceLimits::default(),
             buf_size: DEFAULT_BUF_SIZE,
         }
     }
@@ -245,6 +264,42 @@ impl ServerConfig {
     /// Who may register, and what they may do. Default: everybody, everything.
     pub fn aaa_map(mut self, map: AaaMap) -> Self {
         self.aaa_map = Some(map);
+        self
+    }
+
+    /// From where peers may connect over TCP. Default: from everywhere.
+    pub fn hosts(mut self, hosts: HostList) -> Self {
+        self.hosts = Some(hosts);
+        self
+    }
+
+    /// Connections in the handshake at a time, at least 1. For one more, that which has been there
+    /// for the longest time is dropped. Default: [`DEFAULT_MAX_HANDSHAKES`].
+    pub fn max_handshakes(mut self, connections: usize) -> Self {
+        self.max_handshakes = connections;
+        self
+    }
+
+    /// Connections of this listener at a time, those in the handshake included; one more is answered
+    /// `76` (busy). Default: no limit but that of the broker, see [`BrokerOptions::max_clients`].
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.sources.total = connections;
+        self
+    }
+
+    /// Connections of this listener at a time from one source: a host, or a user of this machine;
+    /// one more is answered `76` (busy). An IPv6 network of 64 bits counts as one host. Root and the
+    /// user of this process are exempt. Default: no limit.
+    pub fn max_connections_per_source(mut self, connections: usize) -> Self {
+        self.sources.each = connections;
+        self
+    }
+
+    /// New connections per second from one source, see
+    /// [`max_connections_per_source`](Self::max_connections_per_source); as many may come at once.
+    /// One more is answered `76` (busy). 0: no limit, which is the default.
+    pub fn connect_rate(mut self, connections: u32) -> Self {
+        self.sources.rate = connections;
         self
     }
 

@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 use super::access::LiveAccess;
 use super::hub::Hub;
 use super::listener::{Listener, Newcomer};
-use super::peer::{Inbox, Kind, Origin, Peer};
+use super::peer::{Inbox, Peer};
 use crate::limits::{LINGER, MAX_NAME_BYTES};
 use crate::protocol::handshake::{GREETING_BYTES, greeting};
 use crate::protocol::names::{NameError, check_name};
@@ -52,7 +52,7 @@ pub(super) async fn perform(
         origin,
         place,
     } = newcomer;
-    let from = describe(&origin);
+    let from = format!("{origin} at {}", origin.port.as_deref().unwrap_or_default());
     let (mut input, output) = match socket.split() {
         Ok(halves) => halves,
         Err(e) => {
@@ -199,14 +199,4 @@ async fn read(input: &mut ReadHalf, bytes: &mut [u8], timeout: Duration) -> io::
 
 async fn write(output: &WriteHalf, bytes: &[u8], timeout: Duration) -> io::Result<()> {
     deadline::timeout(timeout, output.write_all(bytes)).await?
-}
-
-/// Where a peer comes from, for the log.
-fn describe(origin: &Origin) -> String {
-    let port = origin.port.as_deref().unwrap_or_default();
-    match (origin.kind, &origin.source, origin.pid, origin.identity.uid) {
-        (Kind::Tcp, Some(source), ..) => format!("from {source} at {port}"),
-        (_, _, Some(pid), Some(uid)) => format!("process {pid} of user {uid} at {port}"),
-        _ => format!("at {port}"),
-    }
 }

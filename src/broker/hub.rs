@@ -20,6 +20,7 @@ use super::topics::{FilterSet, Topics};
 use super::workers::Crew;
 use super::{BROKER_NAME, BROKER_WARN_TOPIC};
 use crate::common::BrokerStats;
+use crate::limits::MAX_FILTERS;
 use crate::{Error, ErrorKind};
 
 /// See the top of this file.
@@ -48,7 +49,7 @@ struct RetiredTotals {
 impl Hub {
     pub(super) fn new(options: BrokerOptions) -> Self {
         Self {
-            topics: Topics::new(),
+            topics: Topics::new(options.max_subscriptions.clamp(1, MAX_FILTERS)),
             registry: RwLock::new(Registry::new(options.max_clients)),
             registrations: AtomicU64::new(0),
             retired: RetiredTotals::default(),

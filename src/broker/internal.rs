@@ -37,6 +37,7 @@ pub(super) fn origin(kind: Kind) -> Origin {
         port: None,
         identity: Identity::default(),
         pid: None,
+        hosts: None,
         liberties: Liberties::ALL,
     }
 }

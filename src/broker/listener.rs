@@ -10,15 +10,17 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::admission::{Admission, Place};
 use super::config::ServerConfig;
+use super::gate::Gate;
 use super::hub::Hub;
 use super::peer::{Identity, Inbox, Kind, Origin, Peer, Reason};
 use super::router::Router;
 use super::session::Session;
+use super::sources::Visit;
 use super::ticker::Ticker;
 #[cfg(feature = "tls")]
 use super::tls::TlsServer;
 use super::{handshake, refresh, workers};
-use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN, MAX_HANDSHAKES};
+use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN};
 use crate::protocol::delivery::PING;
 use crate::transport::intake::Intake;
 use crate::transport::socket::Socket;
@@ -92,6 +94,17 @@ enum Accepted {
     Tls(tokio::net::TcpStream, SocketAddr, TlsServer),
 }
 
+impl Accepted {
+    fn into_socket(self) -> io::Result<Socket> {
+        match self {
+            Self::Unix(stream) => Socket::unix(stream),
+            Self::Tcp(stream, _) => Socket::tcp(stream),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream, _, tls) => tls.accept(stream),
+        }
+    }
+}
+
 impl Acceptor {
     async fn accept(&self) -> io::Result<Accepted> {
         match self {
@@ -111,7 +124,8 @@ impl Acceptor {
 
 /// Accepts connections for ever.
 pub(super) async fn run(hub: Arc<Hub>, listener: Arc<Listener>, acceptor: Acceptor) {
-    let admission = Admission::new(MAX_HANDSHAKES);
+    let admission = Admission::new(listener.config.max_handshakes.max(1));
+    let mut gate = Gate::new(&listener.config);
     let mut pause = ACCEPT_PAUSE_MIN;
     loop {
         let accepted = match acceptor.accept().await {
@@ -130,10 +144,27 @@ pub(super) async fn run(hub: Arc<Hub>, listener: Arc<Listener>, acceptor: Accept
             pause = ACCEPT_PAUSE_MIN;
             log::info!("{}: accepting connections again", listener.port);
         }
-        let place = admission.enter(&listener.port).await;
-        if let Err(e) = start(&hub, &listener, accepted, place) {
-            log::warn!("{}: connection lost: {e}", listener.port);
-        }
+        let origin = origin(&accepted, &listener);
+        let socket = match accepted.into_socket() {
+            Ok(socket) => socket,
+            Err(e) => {
+                log::warn!("{}: connection lost: {e}", listener.port);
+                continue;
+            }
+        };
+        let Some(visit) = gate.pass(&socket, &origin) else {
+            continue;
+        };
+        let handshake_place = admission.enter(&listener.port).await;
+        let place = hub.crew.entrance();
+        let newcomer = Newcomer {
+            socket,
+            origin,
+            place,
+        };
+        let held = (handshake_place, visit);
+        let connection = connection(hub.clone(), listener.clone(), newcomer, held);
+        hub.crew.spawn(place, connection);
     }
 }
 
@@ -145,37 +176,12 @@ pub(super) struct Newcomer {
     pub(super) place: usize,
 }
 
-/// Starts the session of a connection on the runtime for new ones.
-fn start(
-    hub: &Arc<Hub>,
-    listener: &Arc<Listener>,
-    accepted: Accepted,
-    handshake_place: Place,
-) -> io::Result<()> {
-    let origin = origin(&accepted, listener);
-    let socket = match accepted {
-        Accepted::Unix(stream) => Socket::unix(stream)?,
-        Accepted::Tcp(stream, _) => Socket::tcp(stream)?,
-        #[cfg(feature = "tls")]
-        Accepted::Tls(stream, _, tls) => tls.accept(stream)?,
-    };
-    let place = hub.crew.entrance();
-    let newcomer = Newcomer {
-        socket,
-        origin,
-        place,
-    };
-    let connection = connection(hub.clone(), listener.clone(), newcomer, handshake_place);
-    hub.crew.spawn(place, connection);
-    Ok(())
-}
-
 /// The life of one connection, until its session moves to another worker.
 async fn connection(
     hub: Arc<Hub>,
     listener: Arc<Listener>,
     newcomer: Newcomer,
-    handshake_place: Place,
+    (handshake_place, visit): (Place, Visit),
 ) {
     let mut tether = listener.tether.clone();
     // Boxed: the space it needs is given back before the session starts.
@@ -195,24 +201,30 @@ async fn connection(
     let router = Router::new(hub, peer, config.timeout);
     let intake = Intake::new(input, config.timeout);
     let session = Session::new(router, intake, config.max_frame, config.timeout);
-    workers::lead(Box::new(session), Counted::new(listener)).await;
+    workers::lead(Box::new(session), Counted::new(listener, visit)).await;
 }
 
 /// One of the connected clients of a listener, until it is dropped.
-pub(super) struct Counted(Arc<Listener>);
+pub(super) struct Counted {
+    listener: Arc<Listener>,
+    _visit: Visit,
+}
 
 impl Counted {
-    fn new(listener: Arc<Listener>) -> Self {
+    fn new(listener: Arc<Listener>, visit: Visit) -> Self {
         if listener.clients.fetch_add(1, Ordering::Relaxed) == 0 {
             listener.arrived.notify_one();
         }
-        Self(listener)
+        Self {
+            listener,
+            _visit: visit,
+        }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+        self.listener.clients.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -223,6 +235,7 @@ fn origin(accepted: &Accepted, listener: &Listener) -> Origin {
         port: Some(listener.port.clone()),
         identity: Identity::default(),
         pid: None,
+        hosts: listener.config.hosts.clone(),
         liberties: listener.config.liberties,
     };
     match accepted {

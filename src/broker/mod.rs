@@ -39,6 +39,7 @@ mod config;
 mod core_rpc;
 #[cfg(feature = "rpc")]
 mod fifo;
+mod gate;
 mod handshake;
 mod hub;
 mod internal;
@@ -50,6 +51,8 @@ mod registry;
 mod router;
 mod session;
 mod socket_path;
+mod sources;
+mod tally;
 mod ticker;
 #[cfg(feature = "tls")]
 mod tls;
@@ -64,7 +67,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-pub use access::{AaaMap, ClientAaa, IpNetwork, broker_methods, guarded_methods};
+pub use access::{AaaMap, ClientAaa, HostList, IpNetwork, broker_methods, guarded_methods};
 #[cfg(feature = "rpc")]
 pub use announce::BrokerEvent;
 pub use config::{BrokerOptions, Overflow, ServerConfig};

@@ -1,6 +1,7 @@
 //! A registered client as the broker sees it.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::access::LiveAccess;
+use super::access::{HostList, LiveAccess};
 use super::config::Overflow;
 use super::parcel::Parcel;
 use super::workers::Placement;
@@ -29,10 +30,31 @@ pub(super) struct Origin {
     pub(super) identity: Identity,
     /// The process of a peer on this machine.
     pub(super) pid: Option<i32>,
+    /// From where its listener takes connections.
+    pub(super) hosts: Option<HostList>,
     pub(super) liberties: Liberties,
 }
 
+impl fmt::Display for Origin {
+    /// For the log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.kind, &self.source, self.pid, self.identity.uid) {
+            (Kind::Tcp, Some(source), ..) => write!(f, "from {source}"),
+            (_, _, Some(pid), Some(uid)) => write!(f, "process {pid} of user {uid}"),
+            _ => f.write_str("of unknown origin"),
+        }
+    }
+}
+
 impl Origin {
+    /// Its listener takes connections from there.
+    pub(super) fn is_from_allowed_host(&self) -> bool {
+        match (&self.hosts, self.identity.address) {
+            (Some(hosts), Some(address)) => hosts.admits(address),
+            _ => true,
+        }
+    }
+
     /// Both are the same user of this machine, or the same host. Of a TCP client of this machine the
     /// user is not known, and taken on trust. Root may be anybody's.
     pub(super) fn belongs_with(&self, other: &Self) -> bool {

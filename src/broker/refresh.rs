@@ -11,7 +11,7 @@ use super::peer::{Peer, Reason};
 pub(super) fn refresh_all(hub: &Hub, peers: &[Arc<Peer>]) {
     let revoked: Vec<_> = peers
         .iter()
-        .filter(|peer| !refresh_access(hub, peer))
+        .filter(|peer| !peer.origin.is_from_allowed_host() || !refresh_access(hub, peer))
         .collect();
     for peer in revoked {
         hub.expel(peer, Reason::Access);

@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use super::peer::{OwnFilters, Peer};
 use crate::limits::{
     FILTER_LEVEL_COST, MAX_CACHED_RECEIVERS, MAX_CACHED_TOPIC_BYTES, MAX_CACHED_TOPICS,
-    MAX_FILTER_BYTES, MAX_FILTERS, MAX_LEVELS,
+    MAX_FILTER_BYTES, MAX_LEVELS,
 };
 use crate::matching::{FilterTrie, TOPIC};
 
@@ -29,7 +29,8 @@ pub(super) enum FilterSet {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FilterError {
     Levels,
-    Count,
+    /// More than this number.
+    Count(usize),
     Bytes,
 }
 
@@ -37,7 +38,7 @@ impl std::fmt::Display for FilterError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Levels => write!(f, "a topic filter has more than {MAX_LEVELS} levels"),
-            Self::Count => write!(f, "more than {MAX_FILTERS} topic filters"),
+            Self::Count(limit) => write!(f, "more than {limit} topic filters"),
             Self::Bytes => write!(
                 f,
                 "the topic filters take more than {MAX_FILTER_BYTES} bytes"
@@ -69,10 +70,12 @@ pub(super) struct Topics {
     cache: RwLock<Cache>,
     /// Changes with every change of a filter.
     generation: AtomicU64,
+    /// Filters of one client, of both sets together.
+    max_filters: usize,
 }
 
 impl Topics {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(max_filters: usize) -> Self {
         Self {
             filters: RwLock::new(Filters {
                 subscriptions: FilterTrie::new(MAX_LEVELS),
@@ -80,6 +83,7 @@ impl Topics {
             }),
             cache: RwLock::default(),
             generation: AtomicU64::new(0),
+            max_filters,
         }
     }
 
@@ -106,7 +110,7 @@ impl Topics {
             // Its filters have been removed for good.
             return Ok(());
         }
-        check_count(texts.clone())?;
+        self.check_count(texts.clone())?;
         let mut fresh = Vec::new();
         let mut charged = own.charged;
         for text in texts {
@@ -120,8 +124,8 @@ impl Topics {
             }
             fresh.push(filter);
             charged += cost(filter, levels);
-            if own.count() + fresh.len() > MAX_FILTERS {
-                return Err(FilterError::Count);
+            if own.count() + fresh.len() > self.max_filters {
+                return Err(FilterError::Count(self.max_filters));
             }
             if charged > MAX_FILTER_BYTES {
                 return Err(FilterError::Bytes);
@@ -158,7 +162,7 @@ impl Topics {
         set: FilterSet,
         texts: impl Iterator<Item = &'a str> + Clone,
     ) -> Result<(), FilterError> {
-        check_count(texts.clone())?;
+        self.check_count(texts.clone())?;
         self.take_away(peer, set, texts);
         Ok(())
     }
@@ -187,6 +191,18 @@ impl Topics {
             }
         }
         self.changed();
+    }
+
+    /// Refuses more filters than a client can have. A frame of a few megabytes may name millions of
+    /// them, and looking at each takes seconds.
+    pub(super) fn check_count<'a>(
+        &self,
+        mut texts: impl Iterator<Item = &'a str>,
+    ) -> Result<(), FilterError> {
+        match texts.nth(self.max_filters) {
+            None => Ok(()),
+            Some(_) => Err(FilterError::Count(self.max_filters)),
+        }
     }
 
     /// Removes every subscription of `peer` that `allowed` refuses.
@@ -319,15 +335,6 @@ impl FilterSet {
     }
 }
 
-/// Refuses more filters than a client can have. A frame of a few megabytes may name millions of them,
-/// and looking at each takes seconds.
-pub(super) fn check_count<'a>(mut texts: impl Iterator<Item = &'a str>) -> Result<(), FilterError> {
-    match texts.nth(MAX_FILTERS) {
-        None => Ok(()),
-        Some(_) => Err(FilterError::Count),
-    }
-}
-
 /// A filter ends with its first `#`; what follows means nothing (protocol, section 7.1).
 fn normal(filter: &str) -> &str {
     let mut end = 0;
@@ -351,6 +358,7 @@ mod tests {
     use super::super::internal::origin;
     use super::super::peer::{Channel, Inbox, Kind};
     use super::*;
+    use crate::limits::MAX_FILTERS;
 
     fn peer() -> Arc<Peer> {
         let channel = Channel::new(async_channel::bounded(1).0);
@@ -362,13 +370,13 @@ mod tests {
     /// Each repetition would be looked up, and twice so with everybody else kept waiting.
     #[test]
     fn frames_that_name_more_filters_than_a_client_can_have_are_refused() {
-        let (topics, peer) = (Topics::new(), peer());
+        let (topics, peer) = (Topics::new(MAX_FILTERS), peer());
         let set = FilterSet::Subscriptions;
         topics.add(&peer, set, std::iter::once("")).expect("room");
         let many = std::iter::repeat_n("", MAX_FILTERS);
         assert_eq!(topics.add(&peer, set, many.clone()), Ok(()));
         let too_many = std::iter::repeat_n("", MAX_FILTERS + 1);
-        let refused = Err(FilterError::Count);
+        let refused = Err(FilterError::Count(MAX_FILTERS));
         assert_eq!(topics.add(&peer, set, too_many.clone()), refused);
         assert_eq!(topics.remove(&peer, set, too_many), refused);
         assert_eq!(topics.receivers("").1.len(), 1);
@@ -379,7 +387,7 @@ mod tests {
     /// The lists of receivers that others remember stay valid.
     #[test]
     fn what_changes_nothing_costs_nobody_anything() {
-        let (topics, peer) = (Topics::new(), peer());
+        let (topics, peer) = (Topics::new(MAX_FILTERS), peer());
         let set = FilterSet::Subscriptions;
         let before = topics.generation();
         assert_eq!(topics.add(&peer, set, ["a/#"].into_iter()), Ok(()));

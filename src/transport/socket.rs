@@ -116,6 +116,19 @@ impl Socket {
         }
     }
 
+    /// Says something short to a peer that is about to be cut off. Whether it arrives is the peer's
+    /// affair.
+    pub(crate) fn say_last(&self, bytes: &[u8]) {
+        let _ = match self {
+            Self::Unix(stream) => { stream }.write(bytes),
+            Self::Tcp(stream) => { stream }.write(bytes),
+            // Before the handshake there is no way to say anything but that this is the end.
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => Ok(0),
+        };
+        let _ = self.end();
+    }
+
     /// The same stream by another descriptor, to watch it.
     fn try_clone(&self) -> io::Result<Self> {
         match self {

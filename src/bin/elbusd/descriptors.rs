@@ -12,7 +12,7 @@ const OWN_DESCRIPTORS: usize = 64;
 /// connected; full sockets make do without a second descriptor.
 pub fn provide_for(clients: usize) -> Option<String> {
     let needed = clients
-        .saturating_add(limits::MAX_HANDSHAKES)
+        .saturating_add(limits::DEFAULT_MAX_HANDSHAKES)
         .saturating_add(OWN_DESCRIPTORS);
     let wanted = rlim_t::try_from(needed.saturating_add(clients)).unwrap_or(rlim_t::MAX);
     let needed = rlim_t::try_from(needed).unwrap_or(rlim_t::MAX);

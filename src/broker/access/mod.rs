@@ -10,12 +10,13 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `network` | ranges of IP addresses |
+//! | `network`, `hosts` | ranges of IP addresses; from where peers may connect |
 //! | `scope` | what is allowed of one kind of operation |
 //! | `methods` | the methods of `.broker` |
 //! | `rights` | all rights of one client |
 //! | `live` | those of clients that are connected |
 
+mod hosts;
 mod live;
 mod methods;
 mod network;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+pub use hosts::HostList;
 pub(super) use live::{LiveAccess, Refreshed};
 #[cfg(feature = "rpc")]
 pub(super) use methods::Method;
@@ -80,13 +82,13 @@ impl ClientAaa {
 
     /// Networks from which the client may connect over TCP. Peers on a UNIX socket are not asked.
     pub fn hosts_allow(self, networks: Vec<IpNetwork>) -> Self {
-        self.with(|rights| rights.hosts = Some(networks))
+        self.with(|rights| rights.hosts.allowed = Some(networks))
     }
 
     /// Networks from which the client may not connect over TCP, whatever
     /// [`hosts_allow`](Self::hosts_allow) says.
     pub fn hosts_deny(self, networks: Vec<IpNetwork>) -> Self {
-        self.with(|rights| rights.denied_hosts = networks)
+        self.with(|rights| rights.hosts.denied = networks)
     }
 
     /// Ids of the users that may connect as this client over a UNIX socket, besides those of

@@ -1,8 +1,9 @@
 //! The rights of one client, and the questions that are asked about them.
 
+use super::hosts::Hosts;
+use super::is_trusted_user;
 use super::methods::{Method, Methods};
 use super::scope::Scope;
-use super::{IpNetwork, is_trusted_user};
 use crate::broker::peer::Identity;
 use crate::broker::{BROKER_NAME, BROKER_WARN_TOPIC};
 use crate::matching::{MASK, TOPIC};
@@ -11,10 +12,7 @@ use crate::protocol::names::primary_name;
 /// See the top of this file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::broker) struct Rights {
-    /// `None`: from everywhere.
-    pub(super) hosts: Option<Vec<IpNetwork>>,
-    /// They win.
-    pub(super) denied_hosts: Vec<IpNetwork>,
+    pub(super) hosts: Hosts,
     /// `None`: every user on this machine.
     pub(super) locals: Option<Locals>,
     pub(super) p2p: Scope,
@@ -36,8 +34,7 @@ impl Default for Rights {
     /// Everything, but for the guarded methods.
     fn default() -> Self {
         Self {
-            hosts: None,
-            denied_hosts: Vec::new(),
+            hosts: Hosts::default(),
             locals: None,
             p2p: Scope::EVERYTHING,
             publish: Scope::EVERYTHING,
@@ -93,12 +90,7 @@ impl Rights {
 
     pub(in crate::broker) fn may_connect(&self, identity: &Identity) -> bool {
         match (identity.address, identity.uid) {
-            (Some(address), _) => {
-                let any = |networks: &[IpNetwork]| {
-                    networks.iter().any(|network| network.contains(address))
-                };
-                self.hosts.as_deref().is_none_or(any) && !any(&self.denied_hosts)
-            }
+            (Some(address), _) => self.hosts.admits(address),
             (None, uid) => self.locals.as_ref().is_none_or(|locals| {
                 let is_listed =
                     |list: &[u32], id: Option<u32>| id.is_some_and(|id| list.contains(&id));

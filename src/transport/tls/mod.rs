@@ -204,9 +204,10 @@ impl Session {
                 let failure = self.failure.as_ref()?;
                 Some(Err(copy(failure)))
             }
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                Some(Err(io::Error::new(e.kind(), "cut off without a TLS close_notify")))
-            }
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Some(Err(io::Error::new(
+                e.kind(),
+                "cut off without a TLS close_notify",
+            ))),
             result => Some(result),
         }
     }
