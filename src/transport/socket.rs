@@ -104,6 +104,15 @@ impl Socket {
         }
     }
 
+    /// True if a read that got less than it could has left something all the same.
+    fn has_unread(&self) -> bool {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.has_unread(),
+            _ => false,
+        }
+    }
+
     /// What has been read from the socket already, and waits elsewhere. Only TLS has such a place.
     fn take_ready(&self, bytes: &mut [u8]) -> Option<io::Result<usize>> {
         match self {
@@ -201,7 +210,7 @@ impl AsyncRead for ReadHalf {
                 Ok(Ok(n)) => {
                     // A stream that gives less than it could is empty: that is known without asking
                     // again. What arrives meanwhile makes it ready again.
-                    if 0 < n && n < space.len() {
+                    if 0 < n && n < space.len() && !self.watched.get_ref().has_unread() {
                         input.clear_ready();
                     }
                     buf.advance(n);

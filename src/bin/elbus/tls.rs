@@ -13,7 +13,7 @@ pub struct Tls {
     #[arg(long, global = true, value_name = "FILE")]
     tls_ca: Option<PathBuf>,
 
-    /// Certificate of this client, PEM, if the broker asks for one; it permits certain names (-n)
+    /// Certificate of this client, PEM; its name (-n) has to be in it
     #[arg(long, global = true, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
 

@@ -33,7 +33,11 @@ use rustls::pki_types::CertificateDer;
 pub(crate) use opening::open;
 pub(crate) use pem::{certificates, private_key, roots};
 
-use crate::limits::TLS_BUFFER_BYTES;
+use crate::limits::{READ_BUFFER_BYTES, TLS_BUFFER_BYTES};
+
+/// Records that one call reads at most, in bytes. They may be nearly empty, so a bound for plaintext
+/// would let a client keep its thread busy for as long as it likes.
+const INPUT_PER_READ: usize = 2 * READ_BUFFER_BYTES;
 
 /// The implementation of all algorithms, for both ends.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
@@ -52,6 +56,8 @@ struct Session {
     tls: Connection,
     /// Why reading is over, to be told when all that came before it has been read.
     failure: Option<io::Error>,
+    /// The last read stopped although the socket may have had more.
+    unread: bool,
 }
 
 impl AsRawFd for TlsStream {
@@ -72,7 +78,11 @@ impl TlsStream {
         tls.set_buffer_limit(Some(TLS_BUFFER_BYTES));
         Self {
             stream,
-            session: Mutex::new(Session { tls, failure: None }),
+            session: Mutex::new(Session {
+                tls,
+                failure: None,
+                unread: false,
+            }),
             sent: AtomicU64::new(0),
         }
     }
@@ -100,16 +110,24 @@ impl TlsStream {
         self.session.lock().take(space)
     }
 
-    /// Reads until `space` is full or the socket is empty. Less than there is space for means that
-    /// the socket was empty, or that the next call of [`take_ready`](Self::take_ready) tells why not.
+    /// True if the last [`read`](Self::read) got less than there was space for, and not because the
+    /// socket was empty.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.session.lock().unread
+    }
+
+    /// Reads until `space` is full, the socket is empty, or [`INPUT_PER_READ`] has been looked at.
     ///
     /// # Errors
     ///
-    /// `WouldBlock` if there is nothing; `UnexpectedEof` if the stream ends without the peer having
-    /// said so; `InvalidData` if what arrived is not TLS, was changed, or is an alert.
+    /// `WouldBlock` if there is nothing; `Interrupted` if there are records, but without plaintext so
+    /// far; `UnexpectedEof` if the stream ends without the peer having said so; `InvalidData` if what
+    /// arrived is not TLS, was changed, or is an alert.
     pub(crate) fn read(&self, space: &mut [u8]) -> io::Result<usize> {
         let mut session = self.session.lock();
+        session.unread = false;
         let mut filled = 0;
+        let mut received = 0;
         loop {
             match session.take(&mut space[filled..]) {
                 Some(Ok(0)) => return Ok(filled),
@@ -125,8 +143,15 @@ impl TlsStream {
                 Some(Err(e)) => return Err(e),
                 None => {}
             }
+            if received >= INPUT_PER_READ {
+                session.unread = true;
+                return match filled {
+                    0 => Err(io::ErrorKind::Interrupted.into()),
+                    _ => Ok(filled),
+                };
+            }
             match self.receive(&mut session) {
-                Ok(_) => {}
+                Ok(n) => received += n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     return if filled > 0 { Ok(filled) } else { Err(e) };

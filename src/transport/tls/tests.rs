@@ -137,6 +137,45 @@ async fn read_half_of_it(input: &mut ReadHalf) {
     }
 }
 
+/// Much of what arrives is not plaintext: a read looks at a part of it only, and the next one goes on
+/// without waiting for more.
+#[tokio::test]
+async fn records_that_are_nearly_empty_are_all_read() {
+    const RECORDS: usize = 50_000;
+    let ((_keep, output), (mut input, _open), _below) = open_pair().await;
+    let send = async {
+        for number in 0..RECORDS {
+            output.write_all(&[number as u8]).await.expect("room");
+        }
+    };
+    let receive = async {
+        for number in 0..RECORDS {
+            assert_eq!(input.read_u8().await.expect("a byte"), number as u8);
+        }
+    };
+    let both = async { tokio::join!(send, receive) };
+    tokio::time::timeout(DEADLINE, both)
+        .await
+        .expect("nothing is stranded");
+}
+
+/// And no read takes everything at once.
+#[tokio::test]
+async fn a_read_is_bounded_by_what_arrives() {
+    let ((_keep, output), (input, _open), _below) = open_pair().await;
+    let Socket::Tls(far) = input.socket() else {
+        panic!("a session");
+    };
+    let mut sent = 0;
+    while output.try_write(&[sent as u8]).is_ok() {
+        sent += 1;
+    }
+    let mut space = vec![0; READ_BUFFER_BYTES];
+    let n = far.read(&mut space).expect("plaintext");
+    assert!(n < sent, "{n} of {sent}");
+    assert!(far.has_unread());
+}
+
 #[tokio::test]
 async fn the_end_is_told_from_a_cut() {
     for is_told in [true, false] {
