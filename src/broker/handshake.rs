@@ -187,8 +187,14 @@ async fn refuse(refusal: Refusal, mut input: ReadHalf, output: WriteHalf, from: 
             let _ = tokio::time::timeout(LINGER, answer).await;
         }
         Refusal::Io(e) => log::debug!("connection ended during the handshake, {from}: {e}"),
+        // Who says nothing or goes away is nobody's business; who is not trusted, or does not trust,
+        // is somebody's mistake.
         #[cfg(feature = "tls")]
-        Refusal::Tls(e) => log::warn!("no TLS session, {from}: {e}"),
+        Refusal::Tls(e) if e.kind() == io::ErrorKind::InvalidData => {
+            log::warn!("no TLS session, {from}: {e}");
+        }
+        #[cfg(feature = "tls")]
+        Refusal::Tls(e) => log::debug!("connection ended during the TLS handshake, {from}: {e}"),
     }
 }
 

@@ -76,8 +76,6 @@ pub use internal::Client;
 pub use tls::{TlsServer, TlsServerConfig};
 
 use crate::Error;
-#[cfg(feature = "tls")]
-use crate::address::Address;
 use crate::common::{BrokerInfo, BrokerStats};
 use hub::Hub;
 use listener::{Acceptor, Listener, Tether};
@@ -259,26 +257,6 @@ impl Broker {
         self.listen(addr, Acceptor::Tcp(socket), config)
     }
 
-    /// Listens on a TCP address, `HOST:PORT`, for clients that use TLS. Its handshake is bounded by
-    /// the timeout of `config`.
-    ///
-    /// # Errors
-    ///
-    /// `Io` if the address cannot be bound.
-    #[cfg(feature = "tls")]
-    pub async fn spawn_tls_server(
-        &mut self,
-        addr: &str,
-        config: ServerConfig,
-        tls: &TlsServer,
-    ) -> Result<(), Error> {
-        let socket = TcpListener::bind(addr)
-            .await
-            .map_err(|e| Error::io(format_args!("cannot bind {addr}: {e}")))?;
-        let port = Address::Tls(addr.to_owned()).to_string();
-        self.listen(&port, Acceptor::Tls(socket, tls.clone()), config)
-    }
-
     /// Serves a UNIX socket that listens already, for instance one that the service manager has
     /// opened. What is at its path stays as it is: its mode, its owner, and the socket itself when
     /// the broker ends. The socket is made non-blocking.
@@ -330,26 +308,6 @@ impl Broker {
         socket.set_nonblocking(true)?;
         let socket = TcpListener::from_std(socket)?;
         self.listen(&port, Acceptor::Tcp(socket), config)
-    }
-
-    /// Serves a TCP socket that listens already, for clients that use TLS. The socket is made
-    /// non-blocking.
-    ///
-    /// # Errors
-    ///
-    /// `Io` if the system refuses.
-    #[cfg(feature = "tls")]
-    #[allow(clippy::unused_async)]
-    pub async fn spawn_tls_listener(
-        &mut self,
-        socket: std::net::TcpListener,
-        config: ServerConfig,
-        tls: &TlsServer,
-    ) -> Result<(), Error> {
-        let port = Address::Tls(socket.local_addr()?.to_string()).to_string();
-        socket.set_nonblocking(true)?;
-        let socket = TcpListener::from_std(socket)?;
-        self.listen(&port, Acceptor::Tls(socket, tls.clone()), config)
     }
 
     fn listen(

@@ -7,9 +7,14 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 use rustls::server::{NoServerSessionStorage, ServerConnection, WebPkiClientVerifier};
+use tokio::net::TcpListener;
 use webpki::EndEntityCert;
 
+use super::Broker;
+use super::config::ServerConfig;
+use super::listener::Acceptor;
 use crate::Error;
+use crate::address::Address;
 use crate::protocol::names::primary_name;
 use crate::transport::deadline;
 use crate::transport::socket::{ReadHalf, Socket, WriteHalf};
@@ -149,6 +154,46 @@ impl TlsServer {
         let config = self.current.read().clone();
         let session = ServerConnection::new(config).map_err(io::Error::other)?;
         Socket::tls(stream, session)
+    }
+}
+
+impl Broker {
+    /// Listens on a TCP address, `HOST:PORT`, for clients that use TLS. Its handshake is bounded by
+    /// the timeout of `config`.
+    ///
+    /// # Errors
+    ///
+    /// `Io` if the address cannot be bound.
+    pub async fn spawn_tls_server(
+        &mut self,
+        addr: &str,
+        config: ServerConfig,
+        tls: &TlsServer,
+    ) -> Result<(), Error> {
+        let socket = TcpListener::bind(addr)
+            .await
+            .map_err(|e| Error::io(format_args!("cannot bind {addr}: {e}")))?;
+        let port = Address::Tls(addr.to_owned()).to_string();
+        self.listen(&port, Acceptor::Tls(socket, tls.clone()), config)
+    }
+
+    /// Serves a TCP socket that listens already, for clients that use TLS. The socket is made
+    /// non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// `Io` if the system refuses.
+    #[allow(clippy::unused_async)]
+    pub async fn spawn_tls_listener(
+        &mut self,
+        socket: std::net::TcpListener,
+        config: ServerConfig,
+        tls: &TlsServer,
+    ) -> Result<(), Error> {
+        let port = Address::Tls(socket.local_addr()?.to_string()).to_string();
+        socket.set_nonblocking(true)?;
+        let socket = TcpListener::from_std(socket)?;
+        self.listen(&port, Acceptor::Tls(socket, tls.clone()), config)
     }
 }
 
