@@ -274,6 +274,16 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
+    /// Who asks for TLS and does not get it must not be connected without.
+    #[cfg(not(feature = "tls"))]
+    #[tokio::test]
+    async fn without_the_feature_an_address_with_tls_is_refused() {
+        let refused = Client::connect(&Config::new("tls://localhost:1", "c")).await;
+        let why = refused.err().expect("no connection");
+        assert_eq!(why.kind(), crate::ErrorKind::NotSupported);
+        assert!(why.to_string().contains("feature `tls`"), "{why}");
+    }
+
     /// Closing a TCP socket with unread input would take back what is on its way.
     #[tokio::test]
     async fn what_was_sent_arrives_although_the_client_does_not_read_any_more() {
