@@ -23,6 +23,13 @@ pub const DEFAULT_MAX_CLIENTS: usize = 1024;
 /// one, that which has been there for the longest time is dropped.
 pub const DEFAULT_MAX_HANDSHAKES: usize = 256;
 
+/// Connections of one listener of the daemon from one host or user at a time, unless configured: one
+/// source leaves an eighth of the clients that there may be to others.
+pub const DAEMON_CONNECTIONS_PER_SOURCE: usize = DEFAULT_MAX_CLIENTS / 8 * 7;
+
+/// New connections per second from one host or user to one listener of the daemon, unless configured.
+pub const DAEMON_CONNECT_RATE: u32 = 1000;
+
 /// Hosts and users whose connections are counted one by one; what more there are is bounded together.
 pub const MAX_SOURCES: usize = 4096;
 

@@ -462,7 +462,7 @@ fn test_config_shows_what_was_understood() {
     assert_eq!(output.status.code(), Some(0));
     let expected = format!(
         "{}: 1 client may register, everybody else is refused\n\n\
-         a.b\n  hosts      ::1/128\n  send       x, .broker\n  broadcast  to nobody\n  \
+         a.b\n  hosts      ::1/128\n  users      root and that of the broker\n  send       x, .broker\n  broadcast  to nobody\n  \
          publish    nothing\n  subscribe  nothing\n",
         path_text(&dir, "access.toml")
     );
@@ -480,8 +480,8 @@ fn test_config_names_the_line_that_is_wrong() {
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty());
     let expected = format!(
-        "elbusd: {}:3:1: unknown field `subscibe`, expected one of `hosts`, `send`, `broadcast`, \
-         `publish`, `subscribe`, `broker_methods` (in: subscibe = ['#'])\n",
+        "elbusd: {}:3:1: unknown field `subscibe`, expected one of `hosts`, `users`, `groups`, \
+         `send`, `broadcast`, `publish`, `subscribe`, `broker_methods` (in: subscibe = ['#'])\n",
         path_text(&dir, "access.toml")
     );
     assert_eq!(stderr(&output), expected);

@@ -6,7 +6,8 @@ use crate::connections::overflow;
 use std::io::Write;
 use std::thread;
 
-const ARGS: &[&str] = &["-t", "1", "--queue-size", "16"];
+// Newcomers come one after the other as fast as they can.
+const ARGS: &[&str] = &["-t", "1", "--queue-size", "16", "--connect-rate", "0"];
 
 /// Registers clients one after the other until the trouble is over; each must be answered.
 fn register_while(bus: &Bus, trouble: thread::ScopedJoinHandle<'_, ()>) {

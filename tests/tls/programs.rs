@@ -192,6 +192,47 @@ fn a_socket_of_the_service_manager_gets_tls() {
     drop(broker);
 }
 
+/// Each listener of a configuration file may have files of its own.
+#[test]
+fn listeners_of_a_file_ask_for_different_things() {
+    let plant = Plant::new();
+    let (open, guarded) = (free_port(), free_port());
+    let (certificate, key) = (plant.path("broker.pem"), plant.path("broker.key"));
+    let (certificate, key, ca) = (text(&certificate), text(&key), plant.ca());
+    let ca = text(&ca);
+    let config = format!(
+        "allow_everybody = true\n\
+         [defaults.tls]\ncert = {certificate:?}\nkey = {key:?}\n\
+         [listeners.\"tls://127.0.0.1:{open}\"]\n\
+         [listeners.\"tls://127.0.0.1:{guarded}\"]\ntls = {{ client_ca = {ca:?} }}\n\
+         [end]\n"
+    );
+    let file = plant.path("elbusd.toml");
+    std::fs::write(&file, config).expect("a file");
+    let mut process = Launch::new(&["--config", text(&file)]).spawn();
+    eventually("both listeners", || {
+        process.assert_running();
+        (process.log().text().matches("listening on").count() == 2).then_some(())
+    });
+    let info = |port: u16| {
+        let address = format!("tls://127.0.0.1:{port}");
+        elbus(&address, &["broker", "info", "--tls-ca", ca])
+    };
+    success(info(open));
+    let why = failure(info(guarded));
+    assert!(why.contains("CertificateRequired"), "{why}");
+    process.signal(Signal::SIGHUP);
+    eventually("both sets of files were read", || {
+        let log = process.log().text();
+        (log.matches("SIGHUP: the certificates were read").count() == 2).then_some(())
+    });
+
+    let mut process = Launch::new(&["--config", text(&file), "--test-config"]).spawn();
+    assert_eq!(process.wait_exit().code(), Some(0));
+    let listing = process.log().text();
+    assert!(listing.contains("tls.client_ca = "), "{listing}");
+}
+
 /// Another implementation, in both versions of the protocol.
 #[test]
 fn openssl_gets_in() {

@@ -1,68 +1,204 @@
 //! The access rules in force: read from the configuration file at the start and at every SIGHUP, and
-//! shared by all listeners. A file that cannot be used changes nothing.
+//! shared by all listeners but those that have rules of their own. A file that cannot be used changes
+//! nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use elbus::broker::{AaaMap, ClientAaa};
+use elbus::broker::{AaaMap, ClientAaa, HostList};
 
-use crate::config::{Access, Config, plural};
+use crate::config::{Access, BindAddress, Config, HostRule, networks, plural};
+use crate::options::ListenerOptions;
 
 /// The rules and the file that they come from.
 pub struct Rules {
     path: PathBuf,
-    /// `None`: everybody may do everything.
-    map: Option<AaaMap>,
+    /// As it is in force.
+    config: Config,
+    common: Doorkeeper,
+    /// Of the listeners in the file.
+    listeners: BTreeMap<BindAddress, Doorkeeper>,
+}
+
+/// Who gets in at a listener.
+struct Doorkeeper {
+    clients: Clients,
+    hosts: HostList,
+}
+
+/// Whom rules let in, and what they let them do.
+enum Clients {
+    /// The same as everywhere.
+    Common,
+    Everybody,
+    Listed(AaaMap),
+}
+
+impl Clients {
+    fn new(access: Access) -> Self {
+        match access {
+            Access::Everybody => Self::Everybody,
+            Access::Listed(_) => {
+                let map = AaaMap::default();
+                *map.lock() = entries(access);
+                Self::Listed(map)
+            }
+        }
+    }
 }
 
 impl Rules {
-    /// Reads the file for the first time, and says in the log what it means.
-    ///
-    /// # Errors
-    ///
-    /// A message for humans that names the file.
-    pub fn load(path: PathBuf) -> Result<Self, String> {
-        let access = Config::load(&path)?.access;
-        let file = path.display();
-        let map = match &access {
-            Access::Everybody => {
-                log::warn!("{file}: {access}");
-                None
-            }
-            Access::Listed(_) => {
-                log::info!("{file}: {access}");
-                let map = AaaMap::default();
-                *map.lock() = entries(access);
-                Some(map)
-            }
+    /// Puts the rules of the file into force, and says in the log what they mean.
+    pub fn new(path: &Path, config: &Config) -> Self {
+        let (file, access) = (path.display(), &config.access);
+        match access {
+            Access::Everybody => log::warn!("{file}: {access}"),
+            Access::Listed(_) => log::info!("{file}: {access}"),
+        }
+        let common = Doorkeeper {
+            clients: Clients::new(access.clone()),
+            hosts: host_list(config.defaults.allow.as_deref()),
         };
-        Ok(Self { path, map })
+        let keeper = |(address, options): (&BindAddress, &ListenerOptions)| {
+            let clients = match own_access(options) {
+                None => Clients::Common,
+                Some(access) => {
+                    log::info!("{file}: at {address} {access}");
+                    Clients::new(access)
+                }
+            };
+            let hosts = host_list(allowed_hosts(config, options));
+            (address.clone(), Doorkeeper { clients, hosts })
+        };
+        Self {
+            path: path.to_owned(),
+            config: config.clone(),
+            common,
+            listeners: config.listeners.iter().map(keeper).collect(),
+        }
     }
 
-    /// What the listeners go by; `None` if everybody may do everything.
-    pub fn map(&self) -> Option<AaaMap> {
-        self.map.clone()
+    /// What a listener goes by: its rules, `None` if everybody may do everything, and the hosts that
+    /// may connect. `table` is the one of the file that is about it.
+    pub fn of_listener(&self, table: Option<&BindAddress>) -> (Option<AaaMap>, HostList) {
+        let own = table.and_then(|address| self.listeners.get(address));
+        let keeper = own.unwrap_or(&self.common);
+        let clients = match &keeper.clients {
+            Clients::Common => &self.common.clients,
+            own => own,
+        };
+        let map = match clients {
+            Clients::Listed(map) => Some(map.clone()),
+            Clients::Common | Clients::Everybody => None,
+        };
+        (map, keeper.hosts.clone())
     }
 
-    /// Reads the file again and puts it into force, all of it or nothing.
+    /// Reads the file again and puts its rules into force, all of them or nothing.
     ///
     /// # Errors
     ///
     /// A message for humans that names the file; nothing has changed then.
-    pub fn reload(&self) -> Result<Change, String> {
-        let access = Config::load(&self.path)?.access;
-        match (&self.map, access) {
-            (None, Access::Everybody) => Ok(Change::default()),
-            (Some(map), access @ Access::Listed(_)) => {
-                Ok(replace(&mut map.lock(), entries(access)))
+    pub fn reload(&mut self) -> Result<Changes, String> {
+        let new = Config::load(&self.path)?;
+        let restart = |what: &str| {
+            let file = self.path.display();
+            format!("{file}: a change of `{what}` takes effect at the next start only")
+        };
+        // All that can be wrong, before anything changes.
+        if !self.common.clients.can_become(Some(&new.access)) {
+            return Err(restart("allow_everybody"));
+        }
+        let mut own = Vec::new();
+        for (address, keeper) in &self.listeners {
+            let Some(options) = new.listeners.get(address) else {
+                continue;
+            };
+            let access = own_access(options);
+            if !keeper.clients.can_become(access.as_ref()) {
+                return Err(restart(&format!("listeners.\"{address}\".access")));
             }
-            (None, Access::Listed(_)) | (Some(_), Access::Everybody) => Err(format!(
-                "{}: a change of `allow_everybody` takes effect at the next start only",
-                self.path.display()
-            )),
+            own.push((address, keeper, options, access));
+        }
+        let mut changes = Changes {
+            common: self.common.clients.become_as(new.access.clone()),
+            others_wait: others(&new) != others(&self.config),
+            ..Changes::default()
+        };
+        replace_hosts(&self.common.hosts, new.defaults.allow.as_deref());
+        for (address, keeper, options, access) in own {
+            replace_hosts(&keeper.hosts, allowed_hosts(&new, options));
+            if let Some(access) = access {
+                let change = keeper.clients.become_as(access);
+                changes.own.push((address.clone(), change));
+            }
+        }
+        // Those settings stay as they were, until the next start.
+        self.config.access = new.access;
+        Ok(changes)
+    }
+}
+
+impl Clients {
+    /// Whether rules can take the place of these without a restart; `None` are those of all.
+    fn can_become(&self, access: Option<&Access>) -> bool {
+        matches!(
+            (self, access),
+            (Self::Common, None)
+                | (Self::Everybody, Some(Access::Everybody))
+                | (Self::Listed(_), Some(Access::Listed(_)))
+        )
+    }
+
+    fn become_as(&self, access: Access) -> Change {
+        match self {
+            Self::Listed(map) => replace(&mut map.lock(), entries(access)),
+            Self::Common | Self::Everybody => Change::default(),
         }
     }
+}
+
+fn own_access(options: &ListenerOptions) -> Option<Access> {
+    // What cannot be resolved was refused with the file.
+    options.access.as_ref()?.resolve().ok()
+}
+
+fn allowed_hosts<'a>(config: &'a Config, options: &'a ListenerOptions) -> Option<&'a [HostRule]> {
+    let allow = options.allow.as_ref().or(config.defaults.allow.as_ref());
+    allow.map(Vec::as_slice)
+}
+
+/// The hosts that rules admit; without any, all.
+pub fn host_list(rules: Option<&[HostRule]>) -> HostList {
+    let list = HostList::default();
+    replace_hosts(&list, rules);
+    list
+}
+
+/// Rules that only deny admit everybody else; an empty list admits nobody.
+fn replace_hosts(list: &HostList, rules: Option<&[HostRule]>) {
+    let (allowed, denied) = match rules {
+        None => (None, Vec::new()),
+        Some(rules) => {
+            let (allowed, denied) = (networks(rules, false), networks(rules, true));
+            let only_denies = allowed.is_empty() && !denied.is_empty();
+            ((!only_denies).then_some(allowed), denied)
+        }
+    };
+    list.replace(allowed, denied);
+}
+
+/// The settings that a reload does not touch.
+fn others(config: &Config) -> Config {
+    let mut config = config.clone();
+    config.access = Access::Everybody;
+    config.defaults.allow = None;
+    for options in config.listeners.values_mut() {
+        options.access = None;
+        options.allow = None;
+    }
+    config
 }
 
 type Entries = HashMap<String, ClientAaa>;
@@ -109,6 +245,28 @@ fn replace(rules: &mut Entries, mut new: Entries) -> Change {
 }
 
 /// What a new file has changed.
+#[derive(Debug, Default)]
+pub struct Changes {
+    common: Change,
+    /// At listeners with rules of their own.
+    own: Vec<(BindAddress, Change)>,
+    /// There are new settings that take a restart.
+    others_wait: bool,
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.others_wait {
+            f.write_str("(other settings than rules take effect at the next start) ")?;
+        }
+        self.common.fmt(f)?;
+        self.own
+            .iter()
+            .try_for_each(|(address, change)| write!(f, "; at {address}: {change}"))
+    }
+}
+
+/// What has changed in one set of rules.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// Clients that may register; `None`: everybody may.

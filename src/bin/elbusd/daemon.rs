@@ -10,7 +10,6 @@ use elbus::limits;
 use nix::sys::stat::{Mode, umask};
 
 use crate::access::Rules;
-use crate::args::Args;
 use crate::background::Report;
 use crate::descriptors;
 use crate::inherited::Inherited;
@@ -20,6 +19,7 @@ use crate::oom_score;
 use crate::pid_file::PidFile;
 use crate::privileges::{self, Target};
 use crate::runtime::Workers;
+use crate::settings::Settings;
 use crate::signals::{Request, Signals};
 use crate::tls::Certificates;
 use crate::watchdog;
@@ -44,12 +44,12 @@ pub struct Origin {
 /// # Errors
 ///
 /// A message for humans that says what could not be done, and why.
-pub fn run(args: &Args, origin: Origin) -> Result<(), String> {
+pub fn run(settings: &Settings, origin: Origin) -> Result<(), String> {
     // What the process makes has the modes that are documented, whatever it inherits; until it has
     // them, and if it makes something that nobody has thought of, it is nobody else's.
     umask(Mode::S_IRWXG | Mode::S_IRWXO);
-    let target = Target::choose(&args.process)?;
-    if let Some(score) = args.process.oom_score_adj {
+    let target = Target::choose(&settings.process)?;
+    if let Some(score) = settings.process.oom_score_adj {
         oom_score::adjust(score);
     }
     let Origin {
@@ -57,17 +57,18 @@ pub fn run(args: &Args, origin: Origin) -> Result<(), String> {
         inherited,
         first,
     } = origin;
-    let count = args.process.workers();
+    let count = settings.process.worker_threads();
     let workers = Workers::prepare(count)
         .map_err(|error| format!("cannot prepare {count} workers: {error}"))?;
     let threads = workers.threads();
     let waker = threads.clone();
     let options = BrokerOptions::new()
-        .max_clients(args.clients.max_clients)
+        .max_clients(settings.broker.clients())
+        .max_subscriptions(settings.broker.subscriptions())
         .workers(workers.handles())
         .wake_workers(move |worker| waker.wake(worker));
     let start = Start {
-        args,
+        settings,
         inherited,
         target,
         first,
@@ -82,26 +83,26 @@ pub fn run(args: &Args, origin: Origin) -> Result<(), String> {
 
 /// What a start uses up.
 struct Start<'a> {
-    args: &'a Args,
+    settings: &'a Settings,
     inherited: Vec<Inherited>,
     target: Option<Target>,
     first: Option<Report>,
 }
 
 async fn serve(start: Start<'_>, options: BrokerOptions, manager: &Manager) -> Result<(), String> {
-    let args = start.args;
+    let settings = start.settings;
     // Before anything that has to be undone exists.
     let mut signals = Signals::install()
         .map_err(|error| format!("cannot install the signal handlers: {error}"))?;
-    let rules = args.access.config.clone().map(Rules::load).transpose()?;
-    let certificates = args.tls.load()?;
-    let shortage = descriptors::provide_for(args.clients.max_clients);
+    let file = settings.config.as_ref();
+    let rules = file.map(|(path, config)| Rules::new(path, config));
+    let shortage = descriptors::provide_for(settings);
     let mut broker = Broker::with_options(options);
-    let reloaded = Reloaded {
+    let mut reloaded = Reloaded {
         rules,
-        certificates,
+        certificates: Certificates::default(),
     };
-    let _pid_file = match start.carry_out(&mut broker, &reloaded, manager).await {
+    let _pid_file = match start.carry_out(&mut broker, &mut reloaded, manager).await {
         Ok(pid_file) => pid_file,
         Err(failure) => {
             // Removes the sockets that were bound before.
@@ -140,24 +141,24 @@ impl Start<'_> {
     async fn carry_out(
         self,
         broker: &mut Broker,
-        reloaded: &Reloaded,
+        reloaded: &mut Reloaded,
         manager: &Manager,
     ) -> Result<Option<PidFile>, String> {
-        let args = self.args;
+        let settings = self.settings;
         // Clients may call `.broker` from the first moment they can connect.
         #[cfg(feature = "rpc")]
         broker
             .init_default_core_rpc()
             .await
             .map_err(|error| format!("cannot start the methods of the broker: {error}"))?;
-        let doors = Doors {
-            args,
+        let mut doors = Doors {
+            settings,
             rules: reloaded.rules.as_ref(),
-            certificates: &reloaded.certificates,
+            certificates: &mut reloaded.certificates,
             target: self.target.as_ref(),
         };
         doors.open(broker, self.inherited).await?;
-        let pid_file = args
+        let pid_file = settings
             .process
             .pid_file
             .as_deref()
@@ -165,8 +166,8 @@ impl Start<'_> {
             .transpose()?;
         if let Some(target) = self.target {
             target.become_it()?;
-            if let Some(config) = &args.access.config {
-                privileges::check_reload(config, "the rules");
+            if let Some((path, _)) = &settings.config {
+                privileges::check_reload(path, "the rules");
             }
             reloaded.certificates.check_reload();
         }
@@ -186,12 +187,12 @@ struct Reloaded {
 
 impl Reloaded {
     /// Reads everything again. False if anything cannot be used; that stays as it was.
-    fn reload(&self, broker: &Broker) -> bool {
+    fn reload(&mut self, broker: &Broker) -> bool {
         if self.rules.is_none() && !self.certificates.exist() {
             log::info!("SIGHUP: there is no configuration to reload, nothing changes");
             return true;
         }
-        let rules = self.rules.as_ref();
+        let rules = self.rules.as_mut();
         let has_rules = rules.is_none_or(|rules| reload_rules(broker, rules));
         self.certificates.reload() && has_rules
     }
@@ -199,7 +200,7 @@ impl Reloaded {
 
 /// Reads the access rules again. When the log says that they are in force, they are, also for clients
 /// that are connected. False if the rules cannot be used.
-fn reload_rules(broker: &Broker, rules: &Rules) -> bool {
+fn reload_rules(broker: &Broker, rules: &mut Rules) -> bool {
     match rules.reload() {
         Ok(change) => {
             broker.refresh_access();

@@ -2,17 +2,20 @@
 //! for a process is too low for as many clients. The process may raise it as far as the system lets
 //! it.
 
-use elbus::limits;
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+
+use crate::settings::Settings;
 
 /// Descriptors that are not clients: listeners, runtimes, the log, the pid file.
 const OWN_DESCRIPTORS: usize = 64;
 
-/// Makes room for this number of clients. Returns a warning if there is not enough to have them
+/// Makes room for the clients and handshakes that there may be. Returns a warning if there is not enough to have them
 /// connected; full sockets make do without a second descriptor.
-pub fn provide_for(clients: usize) -> Option<String> {
+pub fn provide_for(settings: &Settings) -> Option<String> {
+    let clients = settings.broker.clients();
+    let handshakes = settings.of_listener(|_| false).options.handshakes();
     let needed = clients
-        .saturating_add(limits::DEFAULT_MAX_HANDSHAKES)
+        .saturating_add(handshakes)
         .saturating_add(OWN_DESCRIPTORS);
     let wanted = rlim_t::try_from(needed.saturating_add(clients)).unwrap_or(rlim_t::MAX);
     let needed = rlim_t::try_from(needed).unwrap_or(rlim_t::MAX);

@@ -2,22 +2,24 @@
 
 use elbus::Error;
 use elbus::address::Address;
-use elbus::broker::{Broker, ServerConfig};
+use elbus::broker::{Broker, HostList, ServerConfig};
 
-use crate::access::Rules;
-use crate::args::Args;
+use crate::access::{Rules, host_list};
+use crate::config::BindAddress;
 use crate::default_address;
 use crate::inherited::Inherited;
+use crate::options::ListenerOptions;
 use crate::privileges::Target;
+use crate::settings::{ListenerSettings, Settings};
 use crate::tls::Certificates;
 
 /// What the addresses have in common.
 pub struct Doors<'a> {
-    pub args: &'a Args,
-    /// The one set of access rules that there is.
+    pub settings: &'a Settings,
+    /// Those of the configuration file.
     pub rules: Option<&'a Rules>,
     /// For those with TLS.
-    pub certificates: &'a Certificates,
+    pub certificates: &'a mut Certificates,
     /// Who is going to serve them.
     pub target: Option<&'a Target>,
 }
@@ -29,25 +31,31 @@ impl Doors<'_> {
     /// # Errors
     ///
     /// A message for humans that names the address.
-    pub async fn open(&self, broker: &mut Broker, inherited: Vec<Inherited>) -> Result<(), String> {
-        let mut addresses = self.args.listening.bind.clone();
+    pub async fn open(
+        &mut self,
+        broker: &mut Broker,
+        inherited: Vec<Inherited>,
+    ) -> Result<(), String> {
+        let mut addresses = self.settings.addresses();
         if addresses.is_empty() && inherited.is_empty() {
             addresses.push(default_address::choose());
         }
         for socket in inherited {
             let mut name = socket.name();
-            let config = self.guarded();
             let used = addresses.extract_if(.., |address| socket.is_at(address));
-            let used: Vec<_> = used.collect();
+            let mut wanted: Vec<_> = used.collect();
+            let settings = self.settings.of_listener(|address| socket.is_at(address));
+            wanted.extend(settings.table.as_ref().map(BindAddress::address));
             // Whoever has asked for TLS must not get less.
-            let is_tls = used
-                .iter()
-                .any(|address| matches!(address, Address::Tls(_)));
+            let is_tls = wanted.iter().any(|it| matches!(it, Address::Tls(_)));
+            let config = self.guarded(&settings);
             match socket {
                 Inherited::Unix(socket) => broker.spawn_unix_listener(socket, config).await,
                 Inherited::Tcp(socket) if is_tls => {
                     name = Address::Tls(name).to_string();
-                    self.certificates.serve(broker, socket, config).await
+                    let files = &settings.options.tls;
+                    let served = self.certificates.serve(broker, socket, config, files);
+                    served.await
                 }
                 Inherited::Tcp(socket) => broker.spawn_tcp_listener(socket, config).await,
             }
@@ -63,21 +71,28 @@ impl Doors<'_> {
         Ok(())
     }
 
-    async fn bind(&self, broker: &mut Broker, address: &Address) -> Result<(), Error> {
+    async fn bind(&mut self, broker: &mut Broker, address: &Address) -> Result<(), Error> {
+        let settings = self.settings.of_listener(|other| other == address);
         match address {
             Address::Unix(path) => {
                 let path = path.to_string_lossy();
-                broker.spawn_unix_server(&path, self.guarded()).await
+                let config = self.guarded(&settings);
+                broker.spawn_unix_server(&path, config).await
             }
-            Address::Tcp(address) => broker.spawn_tcp_server(address, self.guarded()).await,
+            Address::Tcp(address) => {
+                let config = self.guarded(&settings);
+                broker.spawn_tcp_server(address, config).await
+            }
             Address::Tls(address) => {
-                let config = self.guarded();
-                self.certificates.listen(broker, address, config).await
+                let config = self.guarded(&settings);
+                let files = &settings.options.tls;
+                let listens = self.certificates.listen(broker, address, config, files);
+                listens.await
             }
             #[cfg(feature = "rpc")]
             Address::Fifo(path) => {
                 let path = path.to_string_lossy();
-                let config = self.owned(self.args.fifo_config());
+                let config = self.owned(&settings.options, settings.options.fifo_config());
                 broker.spawn_fifo_with(&path, config).await
             }
             #[cfg(not(feature = "rpc"))]
@@ -85,22 +100,30 @@ impl Doors<'_> {
         }
     }
 
-    /// What applies to every socket. Fifos are guarded by their permissions.
-    fn guarded(&self) -> ServerConfig {
-        let config = self.owned(self.args.server_config());
-        match self.rules.and_then(Rules::map) {
+    /// What applies to a socket. Fifos are guarded by their permissions.
+    fn guarded(&self, settings: &ListenerSettings) -> ServerConfig {
+        let config = self.owned(&settings.options, settings.options.server_config());
+        let (map, hosts) = match self.rules {
+            Some(rules) => rules.of_listener(settings.table.as_ref()),
+            None => (None, HostList::default()),
+        };
+        let config = match &settings.allow {
+            Some(rules) => config.hosts(host_list(Some(rules))),
+            None => config.hosts(hosts),
+        };
+        match map {
             Some(map) => config.aaa_map(map),
             None => config,
         }
     }
 
     /// What this process makes belongs to whom it is going to be.
-    fn owned(&self, config: ServerConfig) -> ServerConfig {
+    fn owned(&self, options: &ListenerOptions, config: ServerConfig) -> ServerConfig {
         let Some(target) = self.target else {
             return config;
         };
         let config = config.socket_owner(target.uid);
-        match self.args.listening.socket_group {
+        match options.socket_group {
             Some(_) => config,
             None => config.socket_group(target.gid),
         }

@@ -2,9 +2,11 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `args` | the command line: every option, its default and its help |
-//! | `values` | texts of options: byte sizes, seconds, modes, groups, addresses |
+//! | `args` | the command line |
+//! | `options` | what it has in common with the configuration file, with defaults and help |
+//! | `values`, `scalar` | texts of options: byte sizes, seconds, modes, groups, addresses |
 //! | `config` | the configuration file |
+//! | `settings` | what applies: the command line, then the file |
 //! | `access` | the access rules in force, and their reload |
 //! | `daemon` | the life of the broker: start, serve, stop |
 //! | `listening` | opens every address |
@@ -40,9 +42,12 @@ mod listening;
 mod logging;
 mod manager;
 mod oom_score;
+mod options;
 mod pid_file;
 mod privileges;
 mod runtime;
+mod scalar;
+mod settings;
 mod signals;
 mod stderr;
 mod syslog;
@@ -63,6 +68,7 @@ use background::Role;
 use config::Config;
 use daemon::Origin;
 use manager::Manager;
+use settings::Settings;
 
 #[cfg(not(feature = "std-alloc"))]
 #[global_allocator]
@@ -80,25 +86,30 @@ fn main() -> ExitCode {
     {
         return exit_code(test_config(path));
     }
+    let settings = match Settings::load(args) {
+        Ok(settings) => settings,
+        Err(failure) => return exit_code(Err(failure)),
+    };
     // Before there are threads.
     let manager = Manager::from_env();
-    let first = match args.process.background.then(|| background::split(&manager)) {
+    let background = settings.process.background;
+    let first = match background.then(|| background::split(&manager)) {
         None => None,
         Some(Ok(Role::Second(report))) => Some(report),
         Some(Ok(Role::First(result))) => return result,
         Some(Err(failure)) => return exit_code(Err(failure)),
     };
-    logging::init(args.logging.verbose, args.logs_to_syslog());
+    logging::init(settings.log.verbose, settings.logs_to_syslog());
     let result = inherited.and_then(|inherited| {
         let origin = Origin {
             manager,
             inherited,
             first,
         };
-        daemon::run(&args, origin)
+        daemon::run(&settings, origin)
     });
     if let Err(failure) = &result
-        && args.logs_to_syslog()
+        && settings.logs_to_syslog()
     {
         log::error!("{failure}");
     }

@@ -9,10 +9,10 @@ use nix::unistd::{
     setresgid, setresuid,
 };
 
-use crate::args::Process;
+use crate::options::ProcessOptions;
 
 /// A user as the system knows it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     pub uid: u32,
     /// The name and the primary group; `None` for a number that nobody has.
@@ -36,7 +36,7 @@ impl Target {
     /// # Errors
     ///
     /// A message for humans: when the group is not known, or the change is not allowed.
-    pub fn choose(process: &Process) -> Result<Option<Self>, String> {
+    pub fn choose(process: &ProcessOptions) -> Result<Option<Self>, String> {
         let Some(account) = &process.user else {
             return Ok(None);
         };

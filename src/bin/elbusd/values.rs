@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use elbus::address::Address;
+use elbus::broker::Overflow;
 use nix::unistd::{Group, Uid, User};
 
 use crate::privileges::Account;
@@ -62,6 +63,23 @@ pub fn positive(text: &str) -> Result<usize, String> {
         Some(number) => Ok(number),
         None => Err("expected a whole number".into()),
     }
+}
+
+/// See [`ByteSize`].
+pub fn byte_size(text: &str) -> Result<ByteSize, String> {
+    text.parse()
+}
+
+/// A whole number, also 0.
+pub fn rate(text: &str) -> Result<u32, String> {
+    let number = decimal(text).and_then(|number| u32::try_from(number).ok());
+    number.ok_or_else(|| "expected a whole number".into())
+}
+
+/// What happens when a queue is full.
+pub fn overflow(text: &str) -> Result<Overflow, String> {
+    text.parse()
+        .map_err(|error: elbus::Error| error.to_string())
 }
 
 /// The size of a frame: its length has 32 bits on the wire.

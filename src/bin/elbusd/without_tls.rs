@@ -1,37 +1,53 @@
 //! In place of `tls.rs`, in an `elbusd` that was built without the feature: no options, no
-//! certificates.
+//! certificates, and no address that could need them.
 
 use std::net::TcpListener;
 
-use clap::Args as Group;
+use clap::Args;
 use elbus::Error;
 use elbus::broker::{Broker, ServerConfig};
+use serde::Deserialize;
+
+use crate::options;
 
 /// There are none.
-#[derive(Debug, Group)]
-pub struct Files {}
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsOptions {}
 
 /// There are none.
-pub struct Certificates;
+#[derive(Default)]
+pub struct Certificates {}
 
-impl Files {
-    pub fn load(&self) -> Result<Certificates, String> {
-        Ok(Certificates)
+impl TlsOptions {
+    pub fn or(self, _: &Self) -> Self {
+        self
+    }
+
+    pub fn given(&self) -> options::Settings {
+        Vec::new()
     }
 }
 
 impl Certificates {
     #[allow(clippy::unused_async)]
-    pub async fn listen(&self, _: &mut Broker, _: &str, _: ServerConfig) -> Result<(), Error> {
+    pub async fn listen(
+        &mut self,
+        _: &mut Broker,
+        _: &str,
+        _: ServerConfig,
+        _: &TlsOptions,
+    ) -> Result<(), Error> {
         Err(missing())
     }
 
     #[allow(clippy::unused_async)]
     pub async fn serve(
-        &self,
+        &mut self,
         _: &mut Broker,
         _: TcpListener,
         _: ServerConfig,
+        _: &TlsOptions,
     ) -> Result<(), Error> {
         Err(missing())
     }

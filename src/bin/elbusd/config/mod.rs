@@ -1,45 +1,61 @@
-//! The configuration file: who may register, and what they may do. `docs/elbusd.toml` is an example
-//! that explains every key.
+//! The configuration file: who may register, what they may do, and every setting that the command
+//! line has. `docs/elbusd.toml` is an example that explains every key.
 //!
 //! | file | job |
 //! |---|---|
 //! | `file` | the text of a file, whole and bounded |
 //! | `schema` | which tables and keys there are |
-//! | `values` | client names, masks, topic filters, networks, methods |
+//! | `values` | client names, masks, topic filters, networks, users, methods, rules that deny |
 //! | `listing` | what was understood, for humans |
 //!
-//! Two rules see to it that a file that is broken never opens access:
+//! Three rules see to it that a file that is broken never opens access:
 //!
-//! - Every line grants something; what is not written is not allowed. A file that was cut off at
-//!   any byte is an error, or grants less than the whole.
+//! - Every line of the rules of a client grants something; what is not written is not allowed. A rule
+//!   that denies stands in the list that it restricts, and is lost only with it.
 //! - A file that names no clients is an error, unless it says `allow_everybody = true`.
+//! - A file with listeners, whose settings may restrict, ends with the line `[end]`.
+//!
+//! So a file that was cut off at any byte is an error, or grants less than the whole.
 
 mod file;
 mod listing;
 mod schema;
 mod values;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
 use elbus::broker::ClientAaa;
 
+use crate::options::{BrokerLimits, ListenerOptions, LogOptions, ProcessOptions};
 pub use listing::plural;
 use schema::Document;
-pub use schema::Rights;
-pub use values::ClientName;
+pub use schema::{AccessTable, Rights};
+pub use values::{BindAddress, ClientName, HostRule, networks};
+use values::{Local, Rule, Sides, texts};
 
 /// How much of a wrong line is shown, in characters.
 const EXCERPT_CHARS: usize = 160;
 
+/// The last line of a file with listeners.
+const END: &str = "[end]";
+
 /// A file that was read and makes sense.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
+    /// For every listener without rules of its own.
     pub access: Access,
+    pub broker: BrokerLimits,
+    /// For every listener that says nothing else.
+    pub defaults: ListenerOptions,
+    pub listeners: BTreeMap<BindAddress, ListenerOptions>,
+    pub process: ProcessOptions,
+    pub log: LogOptions,
 }
 
 /// Who may register.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
     /// Everybody, with every right.
     Everybody,
@@ -68,35 +84,120 @@ impl Config {
             let place = error.span().map(|span| Place::find(text, &span));
             Failure::new(error.message(), place, text)
         })?;
-        let access = match (document.allow_everybody, document.clients) {
-            (true, None) => Access::Everybody,
+        let last_line = text.trim_end().lines().next_back();
+        let ends = document.end.is_some() && last_line.is_some_and(|line| line.trim() == END);
+        if !document.listeners.is_empty() && !ends {
+            return Err(format!(
+                "a file with listeners has to end with the line `{END}`: a listener that was cut off \
+                 might let in whom it should not"
+            )
+            .into());
+        }
+        if document.defaults.access.is_some() {
+            return Err("[defaults] has no `access`: the rules for all are [clients]".into());
+        }
+        let rules = AccessTable {
+            allow_everybody: document.allow_everybody,
+            clients: document.clients,
+        };
+        let access = rules.resolve().map_err(Failure::from)?;
+        for (address, options) in &document.listeners {
+            if let Some(rules) = &options.access {
+                let resolved = rules.resolve();
+                resolved.map_err(|why| format!("[listeners.\"{address}\".access]: {why}"))?;
+            }
+        }
+        if document.process.group.is_some() && document.process.user.is_none() {
+            return Err("[process]: `group` needs `user`".into());
+        }
+        Ok(Self {
+            access,
+            broker: document.broker,
+            defaults: document.defaults,
+            listeners: document.listeners,
+            process: document.process,
+            log: document.log,
+        })
+    }
+}
+
+impl AccessTable {
+    /// Whom these rules let in.
+    ///
+    /// # Errors
+    ///
+    /// A message for humans, if they contradict themselves or let nobody in.
+    pub fn resolve(&self) -> Result<Access, String> {
+        match (self.allow_everybody, &self.clients) {
+            (true, None) => Ok(Access::Everybody),
             (true, Some(_)) => {
-                return Err("`allow_everybody = true` and [clients] exclude each other".into());
+                Err("`allow_everybody = true` and [clients] exclude each other".into())
             }
             (false, Some(clients)) if !clients.is_empty() => {
-                Access::Listed(clients.into_iter().collect())
+                for (name, rights) in clients {
+                    if let Some(key) = rights.key_that_only_denies() {
+                        return Err(format!(
+                            "client {name}: `{key}` only denies, and without it nothing is allowed \
+                             anyway"
+                        ));
+                    }
+                }
+                let clients = clients.iter();
+                let clients = clients.map(|(name, rights)| (name.clone(), rights.clone()));
+                Ok(Access::Listed(clients.collect()))
             }
-            (false, _) => {
-                return Err("names no clients; list those that may register, each as \
-                    [clients.\"NAME\"], or add `allow_everybody = true` to mean it"
-                    .into());
-            }
-        };
-        Ok(Self { access })
+            (false, _) => Err("names no clients; list those that may register, each as \
+                [clients.\"NAME\"], or add `allow_everybody = true` to mean it"
+                .into()),
+        }
     }
 }
 
 impl Rights {
+    fn key_that_only_denies(&self) -> Option<&'static str> {
+        fn only_denies<T>(rules: &[Rule<T>]) -> bool {
+            !rules.is_empty() && rules.iter().all(|rule| rule.denies)
+        }
+        [
+            ("hosts", only_denies(&self.hosts)),
+            ("send", only_denies(&self.send)),
+            ("broadcast", only_denies(&self.broadcast)),
+            ("publish", only_denies(&self.publish)),
+            ("subscribe", only_denies(&self.subscribe)),
+        ]
+        .into_iter()
+        .find_map(|(key, only_denies)| only_denies.then_some(key))
+    }
+
     /// The same in terms of the broker. What is not granted is denied.
     pub fn to_aaa(&self) -> ClientAaa {
-        ClientAaa::new()
-            .hosts_allow(self.hosts.iter().map(values::Network::to_broker).collect())
-            .allow_p2p_to(&values::texts(&self.send))
-            .allow_broadcast_to(&values::texts(&self.broadcast))
-            .allow_publish_to(&values::texts(&self.publish))
-            .allow_subscribe_to(&values::texts(&self.subscribe))
-            .allow_broker_methods(&values::texts(&self.broker_methods))
+        let (send, broadcast) = (Sides::of(&self.send), Sides::of(&self.broadcast));
+        let (publish, subscribe) = (Sides::of(&self.publish), Sides::of(&self.subscribe));
+        let rights = ClientAaa::new()
+            .hosts_allow(networks(&self.hosts, false))
+            .hosts_deny(networks(&self.hosts, true))
+            .allow_p2p_to(&send.allowed)
+            .deny_p2p_to(&send.denied)
+            .allow_broadcast_to(&broadcast.allowed)
+            .deny_broadcast_to(&broadcast.denied)
+            .allow_publish_to(&publish.allowed)
+            .deny_publish_to(&publish.denied)
+            .allow_subscribe_to(&subscribe.allowed)
+            .deny_subscribe_to(&subscribe.denied)
+            .allow_broker_methods(&texts(&self.broker_methods));
+        let users = ids(self.users.iter().map(|rule| &rule.0));
+        let groups = ids(self.groups.iter().map(|rule| &rule.0));
+        match (users, groups) {
+            (Some(users), Some(groups)) => rights.users_allow(users).groups_allow(groups),
+            // Everybody is among them.
+            _ => rights,
+        }
     }
+}
+
+/// The numbers of users or groups; `None` if one of them stands for everybody.
+fn ids<'a>(rules: impl Iterator<Item = &'a Local>) -> Option<Vec<u32>> {
+    rules.map(|rule| rule.id).collect()
 }
 
 /// Why a text is no configuration.
@@ -108,10 +209,13 @@ struct Failure {
 
 impl From<&str> for Failure {
     fn from(why: &str) -> Self {
-        Self {
-            place: None,
-            why: why.into(),
-        }
+        why.to_owned().into()
+    }
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self { place: None, why }
     }
 }
 

@@ -1,16 +1,19 @@
-//! The texts in a configuration file: client names, masks, topic filters, networks, methods. What cannot
-//! be meant is refused where it stands, and so is what would grant more than it seems to.
+//! The texts in a configuration file: client names, masks, topic filters, networks, users, methods. What
+//! cannot be meant is refused where it stands, and so is what would grant more than it seems to.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use elbus::broker::{IpNetwork, guarded_methods};
+use elbus::address::Address;
+use elbus::broker::{IpNetwork, broker_methods};
 use elbus::limits::MAX_LEVELS;
 use elbus::protocol::names::{check_name, is_secondary};
 use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
+
+use crate::values::{account, bind_address, group_id};
 
 /// The name of a client that is no secondary. A name is no mask: nobody but the client of this very
 /// name gets its rights.
@@ -32,7 +35,7 @@ impl FromStr for ClientName {
 }
 
 /// Names of clients: `plc.*`, `plc.?.io`, `.broker` (protocol, section 7.2).
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mask(String);
 
 impl FromStr for Mask {
@@ -57,7 +60,7 @@ impl FromStr for Mask {
 }
 
 /// Topics: `plant/#`, `plant/+/level`, `.broker/info` (protocol, section 7.1).
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicFilter(String);
 
 impl FromStr for TopicFilter {
@@ -86,7 +89,7 @@ fn check_pattern(text: &str, separator: char, rest: &str) -> Result<(), String> 
 }
 
 /// One address, or a network in CIDR notation.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network(IpNet);
 
 impl Network {
@@ -123,29 +126,157 @@ impl fmt::Display for Network {
     }
 }
 
-/// A method of the broker that takes a right of its own.
-#[derive(Debug, PartialEq, Eq)]
+/// A method of the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerMethod(String);
 
 impl FromStr for BrokerMethod {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if guarded_methods().all(|method| method != text) {
-            let guarded: Vec<&str> = guarded_methods().collect();
-            return Err(format!(
-                "{text:?} is none of {}; all other methods of the broker come with `send = \
-                 [\".broker\"]`",
-                guarded.join(", ")
-            ));
+        if broker_methods().all(|method| method != text) {
+            let known: Vec<&str> = broker_methods().collect();
+            return Err(format!("{text:?} is none of {}", known.join(", ")));
         }
         Ok(Self(text.into()))
     }
 }
 
-/// The patterns as the broker takes them.
-pub fn texts(patterns: &[impl AsRef<str>]) -> Vec<&str> {
-    patterns.iter().map(AsRef::as_ref).collect()
+/// An address to listen on, as `-B` takes it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BindAddress(String);
+
+impl BindAddress {
+    pub fn address(&self) -> Address {
+        Address::parse_server(&self.0)
+    }
+}
+
+impl FromStr for BindAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        bind_address(text).map_err(|error| format!("{text:?}: {error}"))?;
+        Ok(Self(text.into()))
+    }
+}
+
+/// Allows what it names, or, with a `!` in front, denies it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule<T> {
+    pub denies: bool,
+    pub what: T,
+}
+
+/// A rule for TCP peers.
+pub type HostRule = Rule<Network>;
+
+impl<T: FromStr<Err = String>> FromStr for Rule<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (denies, text) = match text.strip_prefix('!') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let what = text.parse()?;
+        Ok(Self { denies, what })
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Rule<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.denies { "!" } else { "" };
+        write!(f, "{sign}{}", self.what)
+    }
+}
+
+/// What of the rules is allowed, and what is denied, as texts.
+pub struct Sides<'a> {
+    pub allowed: Vec<&'a str>,
+    pub denied: Vec<&'a str>,
+}
+
+impl<'a> Sides<'a> {
+    pub fn of<T: AsRef<str>>(rules: &'a [Rule<T>]) -> Self {
+        let side = |denies| {
+            let rules = rules.iter().filter(move |rule| rule.denies == denies);
+            rules.map(|rule| rule.what.as_ref()).collect()
+        };
+        Self {
+            allowed: side(false),
+            denied: side(true),
+        }
+    }
+}
+
+/// The networks that are allowed, or those that are denied.
+pub fn networks(rules: &[HostRule], denies: bool) -> Vec<IpNetwork> {
+    let rules = rules.iter().filter(|rule| rule.denies == denies);
+    rules.map(|rule| rule.what.to_broker()).collect()
+}
+
+/// A user or a group of this machine, or `*`, which is everybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Local {
+    /// As it was written.
+    text: String,
+    /// `None`: everybody.
+    pub id: Option<u32>,
+}
+
+impl Local {
+    fn read(text: &str, id: impl Fn(&str) -> Result<u32, String>) -> Result<Self, String> {
+        let id = match text {
+            "*" => None,
+            name => Some(id(name).map_err(|error| format!("{name:?}: {error}"))?),
+        };
+        Ok(Self {
+            text: text.into(),
+            id,
+        })
+    }
+}
+
+/// A user, by name or number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserRule(pub Local);
+
+impl FromStr for UserRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Local::read(text, |name| account(name).map(|account| account.uid)).map(Self)
+    }
+}
+
+/// A group, by name or number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupRule(pub Local);
+
+impl FromStr for GroupRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Local::read(text, group_id).map(Self)
+    }
+}
+
+impl fmt::Display for UserRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl fmt::Display for GroupRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+/// The texts as the broker takes them.
+pub fn texts(values: &[impl AsRef<str>]) -> Vec<&str> {
+    values.iter().map(AsRef::as_ref).collect()
 }
 
 /// Reads a value from its text inside the deserializer, which then knows the place of what is wrong
@@ -161,6 +292,12 @@ impl<T: FromStr<Err = String>> Visitor<'_> for Text<T> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
         text.parse().map_err(E::custom)
+    }
+}
+
+impl<'de, T: FromStr<Err = String>> Deserialize<'de> for Rule<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text(PhantomData))
     }
 }
 
@@ -190,8 +327,8 @@ macro_rules! shown_as_text {
     )*};
 }
 
-read_from_text!(ClientName, Mask, TopicFilter, Network, BrokerMethod);
-shown_as_text!(ClientName, Mask, TopicFilter, BrokerMethod);
+read_from_text!(ClientName, BindAddress, BrokerMethod, UserRule, GroupRule);
+shown_as_text!(ClientName, BindAddress, Mask, TopicFilter, BrokerMethod);
 
 #[cfg(test)]
 mod tests {
@@ -241,8 +378,29 @@ mod tests {
 
     #[test]
     fn broker_methods() {
-        accepts::<BrokerMethod>(&["client.kick", "topic.list"]);
-        refuses::<BrokerMethod>(&["", "test", "client.list", "*", "client.*", "Client.kick"]);
+        accepts::<BrokerMethod>(&["client.kick", "topic.list", "test", "client.list"]);
+        refuses::<BrokerMethod>(&["", "*", "client.*", "Client.kick", "!test"]);
+    }
+
+    #[test]
+    fn rules_that_deny() {
+        let rule: Rule<Mask> = "!plc.*".parse().expect("a mask");
+        assert!(rule.denies && rule.what.as_ref() == "plc.*");
+        assert_eq!(rule.to_string(), "!plc.*");
+        refuses::<Rule<Mask>>(&["!", "", "!a*"]);
+        refuses::<HostRule>(&["!", "!!::1", "! ::1"]);
+    }
+
+    #[test]
+    fn users_and_groups() {
+        for (text, id) in [("root", Some(0)), ("4711", Some(4711)), ("*", None)] {
+            let rule: UserRule = text.parse().expect("a user");
+            assert_eq!(rule.0.id, id);
+            assert_eq!(rule.to_string(), text);
+        }
+        accepts::<GroupRule>(&["root", "0", "*"]);
+        refuses::<UserRule>(&["", "no such user", "-1", "!root"]);
+        refuses::<GroupRule>(&["", "no such group"]);
     }
 
     #[test]
