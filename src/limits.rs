@@ -49,7 +49,8 @@ pub const DAEMON_QUEUE_FRAMES: usize = 512;
 pub const DEFAULT_QUEUE_BYTES: usize = 1024 * 1024;
 
 /// Frames beyond the bound of a queue that are kept for what the broker itself has to say: pings
-/// and announcements. When that room is used up too, they are dropped.
+/// and announcements. When that room is used up too, they are dropped. Queues of clients in the
+/// broker's process are channels of the application, and have no such room.
 pub const QUEUE_RESERVE_FRAMES: usize = 64;
 
 /// Frames for a client are dropped again after it had room: others are told of it this long after

@@ -2,8 +2,10 @@
 
 use super::DEADLINE;
 use super::bytes::*;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpStream};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Instant;
@@ -41,6 +43,22 @@ impl Stream {
     pub fn tcp(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.set_write_timeout(Some(DEADLINE))?;
+        Ok(Self::Tcp(stream))
+    }
+
+    /// From 127.0.0.`last`, as another host.
+    pub fn tcp_from(last: u8, port: u16) -> io::Result<Self> {
+        let address = |last, port| {
+            let address = Ipv4Addr::new(127, 0, 0, last);
+            SockaddrIn::from(SocketAddrV4::new(address, port))
+        };
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
+        bind(socket.as_raw_fd(), &address(last, 0))?;
+        connect(socket.as_raw_fd(), &address(1, port))?;
+        let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.set_write_timeout(Some(DEADLINE))?;
         Ok(Self::Tcp(stream))
@@ -165,6 +183,16 @@ impl Wire {
         self.expect_raw(&GREETING);
         self.send_raw(&GREETING);
         self.expect_raw(&[OK]);
+    }
+
+    /// Whether a new connection gets as far as step 3: not if it is cut off, or one too many.
+    pub fn is_let_in(&mut self) -> bool {
+        if !self.fill(GREETING.len()) {
+            return false;
+        }
+        self.expect_raw(&GREETING);
+        let _ = self.try_send_raw(&GREETING);
+        self.fill(1) && self.take(1) == [OK]
     }
 
     pub fn send_raw(&mut self, bytes: &[u8]) {

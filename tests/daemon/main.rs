@@ -9,6 +9,7 @@ mod common;
 mod activation;
 mod background;
 mod config;
+mod listeners;
 mod listening;
 mod logging;
 mod pid_file;

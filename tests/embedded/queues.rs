@@ -1,7 +1,7 @@
 //! Full queues inside the process. The clock is virtual: waiting costs no time.
 
 use crate::{next, subscribe};
-use elbus::broker::{BROKER_WARN_TOPIC, Broker, Client};
+use elbus::broker::{BROKER_INFO_TOPIC, BROKER_WARN_TOPIC, Broker, Client};
 use elbus::client::AsyncClient;
 use elbus::{DEFAULT_TIMEOUT, ErrorKind as Kind, EventChannel, QoS};
 use tokio::time::Instant;
@@ -106,4 +106,34 @@ async fn the_end_of_a_receiver_ends_the_wait() {
     assert_eq!(start.elapsed(), std::time::Duration::ZERO);
     assert_eq!(events.len(), 1);
     assert_eq!(try_send(&mut sender, 2).await, Err(Kind::NotRegistered));
+}
+
+/// The channel that an application reads has the size that was asked for. Room in reserve for what the
+/// broker itself has to say is for clients on sockets only.
+#[tokio::test(start_paused = true)]
+async fn announcements_to_a_full_queue_are_missed() {
+    let mut broker = Broker::new();
+    broker.init_default_core_rpc().await.expect("the first");
+    broker.set_queue_size(1);
+    let mut observer = broker.register_client("observer").await.expect("free");
+    subscribe(&mut observer, BROKER_INFO_TOPIC).await;
+    let events = observer.take_event_channel().expect("taken once");
+    let mut clients = Vec::new();
+    for name in ["first", "second"] {
+        clients.push(broker.register_client(name).await.expect("free"));
+    }
+    let announcement = next(&events).await;
+    assert!(
+        announcement
+            .payload()
+            .starts_with(b"\x83\xA1s\xA3reg\xA1d\xA5first")
+    );
+    assert!(events.is_empty());
+    clients.push(broker.register_client("third").await.expect("free"));
+    let announcement = next(&events).await;
+    assert!(
+        announcement
+            .payload()
+            .starts_with(b"\x83\xA1s\xA3reg\xA1d\xA5third")
+    );
 }

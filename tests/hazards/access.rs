@@ -5,10 +5,8 @@ use crate::common::wire::Stream;
 use crate::common::*;
 use elbus::broker::{AaaMap, Broker as Embedded, ClientAaa, ServerConfig};
 use std::fs::Permissions;
-use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 
 /// A broker inside the test, with access rules of its own.
@@ -76,16 +74,7 @@ impl Guarded {
 
     /// Over TCP from 127.0.0.`last`.
     pub fn connect_from(&self, last: u8) -> Wire {
-        let connect = async {
-            let socket = TcpSocket::new_v4()?;
-            socket.bind((Ipv4Addr::new(127, 0, 0, last), 0).into())?;
-            let stream = socket.connect((Ipv4Addr::LOCALHOST, self.port).into());
-            stream.await?.into_std()
-        };
-        let stream = self.block_on(connect).expect("a connection");
-        stream.set_nonblocking(false).expect("a socket");
-        stream.set_read_timeout(Some(DEADLINE)).expect("a socket");
-        Wire::new(Stream::Tcp(stream))
+        Wire::new(Stream::tcp_from(last, self.port).expect("the port"))
     }
 
     pub fn client(&self, name: &str) -> Wire {

@@ -25,6 +25,7 @@ mod memory;
 mod names;
 mod paths;
 mod process;
+mod shares;
 mod storms;
 mod stranger;
 mod streams;

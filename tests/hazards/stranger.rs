@@ -21,13 +21,16 @@ for name in sys.argv[4:]:
     stream = socket.socket(socket.AF_UNIX)
     stream.connect(sys.argv[3])
     raw = name.encode()
-    stream.sendall(b'\xeb\x01\x00' + len(raw).to_bytes(2, 'little') + raw)
     answer = b''
-    while len(answer) < 5:
-        piece = stream.recv(5 - len(answer))
-        if not piece:
-            break
-        answer += piece
+    try:
+        stream.sendall(b'\xeb\x01\x00' + len(raw).to_bytes(2, 'little') + raw)
+        while len(answer) < 5:
+            piece = stream.recv(5 - len(answer))
+            if not piece:
+                break
+            answer += piece
+    except ConnectionError:
+        pass
     held.append(stream)
     print(answer[4] if len(answer) == 5 else 0, flush=True)
 time.sleep(600)
