@@ -13,6 +13,7 @@
 //! | `full` | the three above |
 //! | `server` | what the program `elbusd` needs |
 //! | `cli` | what the program `elbus` needs |
+//! | `tls` | TLS over TCP, for whichever of these are there |
 //! | `std-alloc` | the programs use the standard allocator |
 //!
 //! No feature is on by default.

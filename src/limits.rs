@@ -152,6 +152,13 @@ pub const MAX_LISTED_TOPICS: usize = 4096;
 /// Bytes in the topic filters that `topic.list` shows, at most.
 pub const MAX_LISTED_TOPIC_BYTES: usize = 256 * 1024;
 
+/// Records that may wait inside a TLS session for room in its socket, in bytes; what its client is
+/// charged with comes on top of that.
+pub const TLS_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Longest file with certificates or a key, in bytes.
+pub const MAX_PEM_BYTES: u64 = 1024 * 1024;
+
 /// Longest configuration file of the daemon, in bytes.
 pub const MAX_CONFIG_BYTES: usize = 1024 * 1024;
 

@@ -29,6 +29,9 @@ enum Refusal {
     Answered(u8, String),
     /// It went away, or was too slow.
     Io(io::Error),
+    /// There is no TLS session by which it could be answered.
+    #[cfg(feature = "tls")]
+    Tls(io::Error),
 }
 
 impl From<io::Error> for Refusal {
@@ -58,7 +61,7 @@ pub(super) async fn perform(
         }
     };
     let timeout = listener.config.timeout;
-    let name = match read_name(&mut input, &output, timeout).await {
+    let name = match introduce(&mut input, &output, timeout).await {
         Ok(name) => name,
         Err(refusal) => {
             refuse(refusal, input, output, &from).await;
@@ -120,6 +123,25 @@ pub(super) async fn perform(
     Some((peer, input))
 }
 
+/// The name of the peer, which is its own as far as TLS can prove that.
+async fn introduce(
+    input: &mut ReadHalf,
+    output: &WriteHalf,
+    timeout: Duration,
+) -> Result<String, Refusal> {
+    #[cfg(feature = "tls")]
+    let credentials = super::tls::open(input, output, timeout)
+        .await
+        .map_err(Refusal::Tls)?;
+    let name = read_name(input, output, timeout).await?;
+    #[cfg(feature = "tls")]
+    if !credentials.permits(&name) {
+        let why = format!("client {name:?} has shown {}", credentials.describe());
+        return Err(Refusal::Answered(ERR_ACCESS, why));
+    }
+    Ok(name)
+}
+
 /// Steps 1 to 4: greetings both ways, and the name.
 async fn read_name(
     input: &mut ReadHalf,
@@ -165,6 +187,14 @@ async fn refuse(refusal: Refusal, mut input: ReadHalf, output: WriteHalf, from: 
             let _ = tokio::time::timeout(LINGER, answer).await;
         }
         Refusal::Io(e) => log::debug!("connection ended during the handshake, {from}: {e}"),
+        // Who says nothing or goes away is nobody's business; who is not trusted, or does not trust,
+        // is somebody's mistake.
+        #[cfg(feature = "tls")]
+        Refusal::Tls(e) if e.kind() == io::ErrorKind::InvalidData => {
+            log::warn!("no TLS session, {from}: {e}");
+        }
+        #[cfg(feature = "tls")]
+        Refusal::Tls(e) => log::debug!("connection ended during the TLS handshake, {from}: {e}"),
     }
 }
 

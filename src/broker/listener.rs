@@ -17,6 +17,8 @@ use super::router::Router;
 use super::session::Session;
 use super::sources::Visit;
 use super::ticker::Ticker;
+#[cfg(feature = "tls")]
+use super::tls::TlsServer;
 use super::{handshake, refresh, workers};
 use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN};
 use crate::protocol::delivery::PING;
@@ -76,16 +78,20 @@ impl Listener {
     }
 }
 
-/// A bound socket of either kind.
+/// A bound socket of any kind.
 pub(super) enum Acceptor {
     Unix(UnixListener),
     Tcp(TcpListener),
+    #[cfg(feature = "tls")]
+    Tls(TcpListener, TlsServer),
 }
 
 /// A new connection.
 enum Accepted {
     Unix(tokio::net::UnixStream),
     Tcp(tokio::net::TcpStream, SocketAddr),
+    #[cfg(feature = "tls")]
+    Tls(tokio::net::TcpStream, SocketAddr, TlsServer),
 }
 
 impl Accepted {
@@ -93,6 +99,8 @@ impl Accepted {
         match self {
             Self::Unix(stream) => Socket::unix(stream),
             Self::Tcp(stream, _) => Socket::tcp(stream),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream, _, tls) => tls.accept(stream),
         }
     }
 }
@@ -104,6 +112,11 @@ impl Acceptor {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 Ok(Accepted::Tcp(stream, address))
+            }
+            #[cfg(feature = "tls")]
+            Self::Tls(listener, tls) => {
+                let (stream, address) = listener.accept().await?;
+                Ok(Accepted::Tls(stream, address, tls.clone()))
             }
         }
     }
@@ -233,13 +246,18 @@ fn origin(accepted: &Accepted, listener: &Listener) -> Origin {
                 origin.pid = credentials.pid();
             }
         }
-        Accepted::Tcp(_, address) => {
-            origin.kind = Kind::Tcp;
-            origin.source = Some(address.to_string());
-            origin.identity.address = Some(address.ip());
-        }
+        Accepted::Tcp(_, address) => set_remote(&mut origin, *address),
+        // Programs that read `client.list` know no other kind; that it is TLS is told by the port.
+        #[cfg(feature = "tls")]
+        Accepted::Tls(_, address, _) => set_remote(&mut origin, *address),
     }
     origin
+}
+
+fn set_remote(origin: &mut Origin, address: SocketAddr) {
+    origin.kind = Kind::Tcp;
+    origin.source = Some(address.to_string());
+    origin.identity.address = Some(address.ip());
 }
 
 /// Twice per timeout: pings the clients of this listener that got nothing since the last time, and

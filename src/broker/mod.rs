@@ -54,6 +54,8 @@ mod socket_path;
 mod sources;
 mod tally;
 mod ticker;
+#[cfg(feature = "tls")]
+mod tls;
 mod topics;
 mod workers;
 
@@ -71,6 +73,8 @@ pub use access::{AaaMap, ClientAaa, HostList, IpNetwork, broker_methods, guarded
 pub use announce::BrokerEvent;
 pub use config::{BrokerOptions, Overflow, ServerConfig};
 pub use internal::Client;
+#[cfg(feature = "tls")]
+pub use tls::{TlsServer, TlsServerConfig};
 
 use crate::Error;
 use crate::common::{BrokerInfo, BrokerStats};

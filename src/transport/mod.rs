@@ -1,7 +1,8 @@
 //! Bytes in, bytes out: what the broker's sessions and the client have in common. Knows sockets,
 //! buffers and bounds; knows nothing of names, topics or routing.
 //!
-//! - [`socket`]: UNIX and TCP streams behind one type
+//! - [`socket`]: UNIX, TCP and TLS streams behind one type
+//! - `tls`: records and certificates, with the feature of that name
 //! - [`deadline`]: how long peers have for all of this
 //! - [`intake`]: reading; one large buffer per thread, lent to whoever has something to read
 //! - [`outbox`]: writing; a bounded queue of encoded bytes that leave from the task that queued them
@@ -11,4 +12,6 @@ pub(crate) mod intake;
 pub(crate) mod outbox;
 mod segments;
 pub(crate) mod socket;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 pub(crate) mod watch;

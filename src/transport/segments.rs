@@ -219,7 +219,8 @@ impl Segments {
     }
 
     /// Writes until nothing is left or the socket takes no more. `gone` grows by what has left for
-    /// good, also when the result is an error.
+    /// good, also when the result is an error: a stream that is `WouldBlock` with nothing left here
+    /// has taken everything, and has to be flushed.
     pub(super) fn write_to(&mut self, socket: &WriteHalf, gone: &mut Load) -> io::Result<()> {
         while let Some(front) = self.list.front() {
             let n = if self.list.len() == 1 {
@@ -240,7 +241,7 @@ impl Segments {
             }
             self.advance(n, gone);
         }
-        Ok(())
+        socket.try_flush()
     }
 
     fn advance(&mut self, n: usize, gone: &mut Load) {

@@ -1,4 +1,4 @@
-//! UNIX and TCP streams behind one type.
+//! UNIX, TCP and TLS streams behind one type.
 //!
 //! What a runtime is asked to watch is only what somebody waits for: input, always; room for output,
 //! while a socket is full. A UNIX socket that is watched for output wakes the thread each time its
@@ -16,6 +16,8 @@ use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, Interest, ReadBuf};
 
+#[cfg(feature = "tls")]
+use super::tls::TlsStream;
 use super::watch::watch;
 
 /// How often a full socket is tried again when there is no descriptor left to watch it with.
@@ -26,6 +28,9 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 pub(crate) enum Socket {
     Unix(UnixStream),
     Tcp(TcpStream),
+    /// Boxed: a session is larger than everything else that a connection has.
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream>),
 }
 
 impl AsRawFd for Socket {
@@ -33,6 +38,8 @@ impl AsRawFd for Socket {
         match self {
             Self::Unix(stream) => stream.as_raw_fd(),
             Self::Tcp(stream) => stream.as_raw_fd(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.as_raw_fd(),
         }
     }
 }
@@ -58,6 +65,22 @@ impl Socket {
         stream.into_std().map(Self::Tcp)
     }
 
+    /// Takes a TCP stream from its runtime, to be the stream of a TLS session that is still to be
+    /// opened (`tls::open`).
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(
+        stream: tokio::net::TcpStream,
+        session: impl Into<rustls::Connection>,
+    ) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        let stream = TlsStream::new(stream.into_std()?, session.into());
+        Ok(Self::Tls(Box::new(stream)))
+    }
+
     /// Splits into the half that one task of the present runtime reads and the half that anybody
     /// writes.
     ///
@@ -76,6 +99,29 @@ impl Socket {
         match self {
             Self::Unix(stream) => { stream }.read(bytes),
             Self::Tcp(stream) => { stream }.read(bytes),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.read(bytes),
+        }
+    }
+
+    /// True if a read that got less than it could has left something all the same.
+    fn has_unread(&self) -> bool {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.has_unread(),
+            _ => false,
+        }
+    }
+
+    /// What has been read from the socket already, and waits elsewhere. Only TLS has such a place.
+    fn take_ready(&self, bytes: &mut [u8]) -> Option<io::Result<usize>> {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.take_ready(bytes),
+            _ => {
+                let _ = bytes;
+                None
+            }
         }
     }
 
@@ -85,21 +131,30 @@ impl Socket {
         let _ = match self {
             Self::Unix(stream) => { stream }.write(bytes),
             Self::Tcp(stream) => { stream }.write(bytes),
+            // Before the handshake there is no way to say anything but that this is the end.
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => Ok(0),
         };
-        let _ = self.shutdown(Shutdown::Write);
+        let _ = self.end();
     }
 
+    /// The same stream by another descriptor, to watch it.
     fn try_clone(&self) -> io::Result<Self> {
         match self {
             Self::Unix(stream) => stream.try_clone().map(Self::Unix),
             Self::Tcp(stream) => stream.try_clone().map(Self::Tcp),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.clone_stream().map(Self::Tcp),
         }
     }
 
-    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+    /// Ends the stream for the peer.
+    fn end(&self) -> io::Result<()> {
         match self {
-            Self::Unix(stream) => stream.shutdown(how),
-            Self::Tcp(stream) => stream.shutdown(how),
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.end(),
         }
     }
 }
@@ -120,6 +175,22 @@ impl ReadHalf {
         self.watched = watch(self.watched.get_ref().clone(), Interest::READABLE)?;
         Ok(())
     }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn socket(&self) -> &Socket {
+        self.watched.get_ref()
+    }
+
+    /// Calls `step` whenever there is input, until it does not return `WouldBlock`.
+    #[cfg(feature = "tls")]
+    pub(super) async fn attempt(&self, step: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        loop {
+            let mut input = self.watched.readable().await?;
+            if let Ok(result) = input.try_io(|_| step()) {
+                return result;
+            }
+        }
+    }
 }
 
 impl AsyncRead for ReadHalf {
@@ -129,13 +200,17 @@ impl AsyncRead for ReadHalf {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let space = buf.initialize_unfilled();
+        if let Some(result) = self.watched.get_ref().take_ready(space) {
+            buf.advance(result?);
+            return Poll::Ready(Ok(()));
+        }
         loop {
             let mut input = ready!(self.watched.poll_read_ready(cx))?;
             match input.try_io(|socket| socket.get_ref().read(space)) {
                 Ok(Ok(n)) => {
                     // A stream that gives less than it could is empty: that is known without asking
                     // again. What arrives meanwhile makes it ready again.
-                    if 0 < n && n < space.len() {
+                    if 0 < n && n < space.len() && !self.watched.get_ref().has_unread() {
                         input.clear_ready();
                     }
                     buf.advance(n);
@@ -161,6 +236,8 @@ impl WriteHalf {
         retry(|| match &*self.socket {
             Socket::Unix(stream) => { stream }.write(bytes),
             Socket::Tcp(stream) => { stream }.write(bytes),
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream) => stream.write(&[IoSlice::new(bytes)]),
         })
     }
 
@@ -168,7 +245,33 @@ impl WriteHalf {
         retry(|| match &*self.socket {
             Socket::Unix(stream) => { stream }.write_vectored(parts),
             Socket::Tcp(stream) => { stream }.write_vectored(parts),
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream) => stream.write(parts),
         })
+    }
+
+    /// Writes what the stream has taken and not passed on yet. To be called after the last write;
+    /// only TLS keeps anything.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if the socket is full.
+    #[inline]
+    pub(crate) fn try_flush(&self) -> io::Result<()> {
+        match &*self.socket {
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream) => retry(|| stream.flush().map(|()| 0)).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes whenever the socket has taken something that is not counted by whoever wrote it.
+    pub(crate) fn uncounted_progress(&self) -> u64 {
+        match &*self.socket {
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream) => stream.sent(),
+            _ => 0,
+        }
     }
 
     /// Starts to watch for room, with a descriptor of its own.
@@ -183,8 +286,13 @@ impl WriteHalf {
     /// Writes all of `bytes`; for the handshake, before anybody else can write.
     pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         let mut room = None;
-        while !bytes.is_empty() {
-            match self.try_write(bytes) {
+        loop {
+            let written = match bytes {
+                [] => self.try_flush().map(|()| 0),
+                _ => self.try_write(bytes),
+            };
+            match written {
+                Ok(_) if bytes.is_empty() => return Ok(()),
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => bytes = &bytes[n..],
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
@@ -194,14 +302,13 @@ impl WriteHalf {
                 Err(e) => return Err(e),
             }
         }
-        Ok(())
     }
 }
 
 impl Drop for WriteHalf {
     fn drop(&mut self) {
         // A peer that has gone need not be told.
-        let _ = self.socket.shutdown(Shutdown::Write);
+        let _ = self.socket.end();
     }
 }
 

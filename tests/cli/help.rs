@@ -42,6 +42,8 @@ fn page(command: &str) -> String {
     words.collect::<Vec<_>>().join("-")
 }
 
+/// The pages have the options of all features.
+#[cfg(feature = "tls")]
 #[test]
 fn every_command_has_a_help_page() {
     for command in COMMANDS.into_iter().chain(["man"]) {

@@ -12,6 +12,7 @@ HOST_ELBUS_CRATES_FILES = \
 	async-channel/async-channel-2.5.0.crate \
 	async-trait/async-trait-0.1.92.crate \
 	autocfg/autocfg-1.5.1.crate \
+	base64/base64-0.22.1.crate \
 	bitflags/bitflags-2.13.2.crate \
 	byteorder/byteorder-1.5.0.crate \
 	bytes/bytes-1.12.1.crate \
@@ -46,6 +47,7 @@ HOST_ELBUS_CRATES_FILES = \
 	event-listener-strategy/event-listener-strategy-0.5.4.crate \
 	find-msvc-tools/find-msvc-tools-0.1.15.crate \
 	futures-core/futures-core-0.3.34.crate \
+	getrandom/getrandom-0.2.17.crate \
 	getrandom/getrandom-0.4.3.crate \
 	half/half-2.7.1.crate \
 	hash32/hash32-0.3.1.crate \
@@ -70,12 +72,14 @@ HOST_ELBUS_CRATES_FILES = \
 	num-conv/num-conv-0.2.2.crate \
 	num-traits/num-traits-0.2.19.crate \
 	num_threads/num_threads-0.1.8.crate \
+	once_cell/once_cell-1.21.4.crate \
 	oorandom/oorandom-11.1.5.crate \
 	ordered-float/ordered-float-2.10.1.crate \
 	page_size/page_size-0.6.0.crate \
 	parking/parking-2.2.1.crate \
 	parking_lot/parking_lot-0.12.5.crate \
 	parking_lot_core/parking_lot_core-0.9.12.crate \
+	pem/pem-3.0.6.crate \
 	pin-project-lite/pin-project-lite-0.2.17.crate \
 	powerfmt/powerfmt-0.2.1.crate \
 	proc-macro2/proc-macro2-1.0.107.crate \
@@ -85,15 +89,20 @@ HOST_ELBUS_CRATES_FILES = \
 	rand/rand-0.10.3.crate \
 	rand_core/rand_core-0.10.1.crate \
 	rand_xorshift/rand_xorshift-0.5.0.crate \
+	rcgen/rcgen-0.13.2.crate \
 	redox_syscall/redox_syscall-0.5.18.crate \
 	regex/regex-1.13.1.crate \
 	regex-automata/regex-automata-0.4.18.crate \
 	regex-lite/regex-lite-0.1.9.crate \
 	regex-syntax/regex-syntax-0.8.11.crate \
+	ring/ring-0.17.14.crate \
 	rmp/rmp-0.8.15.crate \
 	rmp-serde/rmp-serde-1.3.1.crate \
 	roff/roff-1.1.1.crate \
 	rustix/rustix-1.1.6.crate \
+	rustls/rustls-0.23.46.crate \
+	rustls-pki-types/rustls-pki-types-1.15.1.crate \
+	rustls-webpki/rustls-webpki-0.103.16.crate \
 	same-file/same-file-1.0.6.crate \
 	scopeguard/scopeguard-1.2.0.crate \
 	serde/serde-1.0.229.crate \
@@ -110,6 +119,7 @@ HOST_ELBUS_CRATES_FILES = \
 	smallvec/smallvec-1.16.5.crate \
 	socket2/socket2-0.6.5.crate \
 	stable_deref_trait/stable_deref_trait-1.2.1.crate \
+	subtle/subtle-2.6.1.crate \
 	syn/syn-2.0.119.crate \
 	syn/syn-3.0.9.crate \
 	syslog/syslog-7.0.0.crate \
@@ -127,6 +137,7 @@ HOST_ELBUS_CRATES_FILES = \
 	toml_writer/toml_writer-1.2.0+spec-1.1.0.crate \
 	unarray/unarray-0.1.4.crate \
 	unicode-ident/unicode-ident-1.0.27.crate \
+	untrusted/untrusted-0.9.0.crate \
 	walkdir/walkdir-2.5.0.crate \
 	wasi/wasi-0.11.1+wasi-snapshot-preview1.crate \
 	winapi/winapi-0.3.9.crate \
@@ -134,8 +145,20 @@ HOST_ELBUS_CRATES_FILES = \
 	winapi-util/winapi-util-0.1.11.crate \
 	winapi-x86_64-pc-windows-gnu/winapi-x86_64-pc-windows-gnu-0.4.0.crate \
 	windows-link/windows-link-0.2.1.crate \
+	windows-sys/windows-sys-0.52.0.crate \
 	windows-sys/windows-sys-0.61.2.crate \
+	windows-targets/windows-targets-0.52.6.crate \
+	windows_aarch64_gnullvm/windows_aarch64_gnullvm-0.52.6.crate \
+	windows_aarch64_msvc/windows_aarch64_msvc-0.52.6.crate \
+	windows_i686_gnu/windows_i686_gnu-0.52.6.crate \
+	windows_i686_gnullvm/windows_i686_gnullvm-0.52.6.crate \
+	windows_i686_msvc/windows_i686_msvc-0.52.6.crate \
+	windows_x86_64_gnu/windows_x86_64_gnu-0.52.6.crate \
+	windows_x86_64_gnullvm/windows_x86_64_gnullvm-0.52.6.crate \
+	windows_x86_64_msvc/windows_x86_64_msvc-0.52.6.crate \
 	winnow/winnow-1.0.5.crate \
+	yasna/yasna-0.5.2.crate \
 	zerocopy/zerocopy-0.8.63.crate \
 	zerocopy-derive/zerocopy-derive-0.8.63.crate \
+	zeroize/zeroize-1.9.1.crate \
 	zmij/zmij-1.0.23.crate

@@ -7,6 +7,7 @@ use clap::{Args, Parser};
 
 use crate::commands::Command;
 use crate::output::Style;
+use crate::tls::Tls;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,7 +44,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
     override_usage = "elbus <BUS> [OPTIONS] <COMMAND>\n       elbus completions <SHELL>",
 )]
 pub struct Cli {
-    /// Where the broker listens: the path of a UNIX socket, or HOST:PORT
+    /// Where the broker listens: the path of a UNIX socket, HOST:PORT, or tls://HOST:PORT
     #[arg(required = true)]
     pub bus: Option<String>,
 
@@ -103,6 +104,9 @@ pub struct Options {
     /// Log nothing, and print values only, one per line
     #[arg(short, long, global = true)]
     pub silent: bool,
+
+    #[command(flatten)]
+    pub tls: Tls,
 }
 
 impl Options {

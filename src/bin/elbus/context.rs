@@ -14,6 +14,7 @@ use crate::args::Options;
 use crate::escape::printable;
 use crate::failure::Failure;
 use crate::output::{self, Output};
+use crate::tls::Tls;
 
 /// The surroundings of a command.
 #[derive(Clone)]
@@ -28,6 +29,7 @@ pub struct Context {
     /// Where results go.
     pub out: Output,
     silent: bool,
+    tls: Tls,
 }
 
 impl Context {
@@ -41,6 +43,7 @@ impl Context {
             timeout: options.timeout,
             out: Output::new(options.style()),
             silent: options.silent,
+            tls: options.tls.clone(),
         }
     }
 
@@ -65,7 +68,7 @@ impl Context {
             .buf_size(self.buf_size)
             .queue_size(self.queue_size)
             .timeout(self.timeout);
-        let connection = Client::connect(&config).await;
+        let connection = Client::connect(&self.tls.apply(config)).await;
         connection.map_err(|error| match error.kind() {
             // It says by itself what could not be reached.
             ErrorKind::Io => Failure::Local(error.to_string()),

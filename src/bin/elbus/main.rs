@@ -18,6 +18,8 @@ mod output;
 mod payload;
 mod table;
 mod text;
+#[cfg_attr(not(feature = "tls"), path = "without_tls.rs")]
+mod tls;
 
 use std::process::ExitCode;
 

@@ -15,7 +15,8 @@ BYTES are plain numbers or have a suffix: 512K, 16M, 1G (1K = 1024 bytes).
 Signals:
   TERM, INT   stop: tell the clients, deliver what is queued, exit; again: exit at once
   HUP         read the access rules of --config again; clients that are connected
-              get their new rights at once; a file that is wrong changes nothing
+              get their new rights at once; a file that is wrong changes nothing;
+              the same for certificates, which new connections get
 
 Service manager (for systemd: Type=notify or notify-reload):
   NOTIFY_SOCKET               told when clients can come, of reloads, of the stop
@@ -72,9 +73,9 @@ pub struct Args {
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Listening")]
 pub struct Listening {
-    /// Listen on a path (UNIX socket), HOST:PORT (TCP) or fifo:PATH
-    /// (commands of scripts); repeatable [default: those of --config,
-    /// else /run/elbus.sock, else elbus.sock in $XDG_RUNTIME_DIR,
+    /// Listen on a path (UNIX socket), HOST:PORT (TCP), tls://HOST:PORT or
+    /// fifo:PATH (commands of scripts); repeatable [default: those of
+    /// --config, else /run/elbus.sock, else elbus.sock in $XDG_RUNTIME_DIR,
     /// else in /tmp]
     #[arg(
         verbatim_doc_comment,
@@ -121,7 +122,7 @@ impl std::str::FromStr for Allow {
             Some((address, rule)) => (Some(values::bind_address(address)?), rule),
             None => (None, text),
         };
-        if !matches!(address, None | Some(Address::Tcp(_))) {
+        if !matches!(address, None | Some(Address::Tcp(_) | Address::Tls(_))) {
             return Err("hosts connect over TCP, so the address has to be HOST:PORT".into());
         }
         let rule = rule.parse()?;

@@ -21,6 +21,7 @@ use crate::privileges::{self, Target};
 use crate::runtime::Workers;
 use crate::settings::Settings;
 use crate::signals::{Request, Signals};
+use crate::tls::Certificates;
 use crate::watchdog;
 
 /// How long the announcement of the end may take: as long as a client that does not read can make
@@ -94,10 +95,14 @@ async fn serve(start: Start<'_>, options: BrokerOptions, manager: &Manager) -> R
     let mut signals = Signals::install()
         .map_err(|error| format!("cannot install the signal handlers: {error}"))?;
     let file = settings.config.as_ref();
-    let mut rules = file.map(|(path, config)| Rules::new(path, config));
+    let rules = file.map(|(path, config)| Rules::new(path, config));
     let shortage = descriptors::provide_for(settings);
     let mut broker = Broker::with_options(options);
-    let _pid_file = match start.carry_out(&mut broker, rules.as_ref(), manager).await {
+    let mut reloaded = Reloaded {
+        rules,
+        certificates: Certificates::default(),
+    };
+    let _pid_file = match start.carry_out(&mut broker, &mut reloaded, manager).await {
         Ok(pid_file) => pid_file,
         Err(failure) => {
             // Removes the sockets that were bound before.
@@ -113,7 +118,7 @@ async fn serve(start: Start<'_>, options: BrokerOptions, manager: &Manager) -> R
             Request::Stop(signal) => break signal,
             Request::Reload => {
                 manager.tell_reloading();
-                let done = reload(&broker, rules.as_mut());
+                let done = reloaded.reload(&broker);
                 manager.tell(if done { READY } else { READY_AS_BEFORE });
             }
         }
@@ -136,7 +141,7 @@ impl Start<'_> {
     async fn carry_out(
         self,
         broker: &mut Broker,
-        rules: Option<&Rules>,
+        reloaded: &mut Reloaded,
         manager: &Manager,
     ) -> Result<Option<PidFile>, String> {
         let settings = self.settings;
@@ -146,9 +151,10 @@ impl Start<'_> {
             .init_default_core_rpc()
             .await
             .map_err(|error| format!("cannot start the methods of the broker: {error}"))?;
-        let doors = Doors {
+        let mut doors = Doors {
             settings,
-            rules,
+            rules: reloaded.rules.as_ref(),
+            certificates: &mut reloaded.certificates,
             target: self.target.as_ref(),
         };
         doors.open(broker, self.inherited).await?;
@@ -161,8 +167,9 @@ impl Start<'_> {
         if let Some(target) = self.target {
             target.become_it()?;
             if let Some((path, _)) = &settings.config {
-                privileges::check_reload(path);
+                privileges::check_reload(path, "the rules");
             }
+            reloaded.certificates.check_reload();
         }
         match self.first {
             Some(first) => first.ready()?,
@@ -172,14 +179,28 @@ impl Start<'_> {
     }
 }
 
+/// What SIGHUP is about. Files are read in place: they are short, and nobody waits for a worker more.
+struct Reloaded {
+    rules: Option<Rules>,
+    certificates: Certificates,
+}
+
+impl Reloaded {
+    /// Reads everything again. False if anything cannot be used; that stays as it was.
+    fn reload(&mut self, broker: &Broker) -> bool {
+        if self.rules.is_none() && !self.certificates.exist() {
+            log::info!("SIGHUP: there is no configuration to reload, nothing changes");
+            return true;
+        }
+        let rules = self.rules.as_mut();
+        let has_rules = rules.is_none_or(|rules| reload_rules(broker, rules));
+        self.certificates.reload() && has_rules
+    }
+}
+
 /// Reads the access rules again. When the log says that they are in force, they are, also for clients
-/// that are connected. The file is read in place: it is short, and nobody waits for a worker more.
-/// False if the rules cannot be used.
-fn reload(broker: &Broker, rules: Option<&mut Rules>) -> bool {
-    let Some(rules) = rules else {
-        log::info!("SIGHUP: there is no configuration to reload, nothing changes");
-        return true;
-    };
+/// that are connected. False if the rules cannot be used.
+fn reload_rules(broker: &Broker, rules: &mut Rules) -> bool {
     match rules.reload() {
         Ok(change) => {
             broker.refresh_access();

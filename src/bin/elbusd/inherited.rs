@@ -77,7 +77,7 @@ impl Inherited {
                 .ok()
                 .and_then(|own| own.as_pathname().map(|own| is_same(own, wanted)))
                 .unwrap_or(false),
-            (Self::Tcp(socket), Address::Tcp(wanted)) => {
+            (Self::Tcp(socket), Address::Tcp(wanted) | Address::Tls(wanted)) => {
                 match (socket.local_addr(), wanted.to_socket_addrs()) {
                     (Ok(own), Ok(mut wanted)) => wanted.any(|wanted| wanted == own),
                     _ => false,

@@ -5,17 +5,21 @@ use elbus::address::Address;
 use elbus::broker::{Broker, HostList, ServerConfig};
 
 use crate::access::{Rules, host_list};
+use crate::config::BindAddress;
 use crate::default_address;
 use crate::inherited::Inherited;
 use crate::options::ListenerOptions;
 use crate::privileges::Target;
 use crate::settings::{ListenerSettings, Settings};
+use crate::tls::Certificates;
 
 /// What the addresses have in common.
 pub struct Doors<'a> {
     pub settings: &'a Settings,
     /// Those of the configuration file.
     pub rules: Option<&'a Rules>,
+    /// For those with TLS.
+    pub certificates: &'a mut Certificates,
     /// Who is going to serve them.
     pub target: Option<&'a Target>,
 }
@@ -27,18 +31,32 @@ impl Doors<'_> {
     /// # Errors
     ///
     /// A message for humans that names the address.
-    pub async fn open(&self, broker: &mut Broker, inherited: Vec<Inherited>) -> Result<(), String> {
+    pub async fn open(
+        &mut self,
+        broker: &mut Broker,
+        inherited: Vec<Inherited>,
+    ) -> Result<(), String> {
         let mut addresses = self.settings.addresses();
         if addresses.is_empty() && inherited.is_empty() {
             addresses.push(default_address::choose());
         }
-        addresses.retain(|address| !inherited.iter().any(|socket| socket.is_at(address)));
         for socket in inherited {
-            let name = socket.name();
+            let mut name = socket.name();
+            let used = addresses.extract_if(.., |address| socket.is_at(address));
+            let mut wanted: Vec<_> = used.collect();
             let settings = self.settings.of_listener(|address| socket.is_at(address));
+            wanted.extend(settings.table.as_ref().map(BindAddress::address));
+            // Whoever has asked for TLS must not get less.
+            let is_tls = wanted.iter().any(|it| matches!(it, Address::Tls(_)));
             let config = self.guarded(&settings);
             match socket {
                 Inherited::Unix(socket) => broker.spawn_unix_listener(socket, config).await,
+                Inherited::Tcp(socket) if is_tls => {
+                    name = Address::Tls(name).to_string();
+                    let files = &settings.options.tls;
+                    let served = self.certificates.serve(broker, socket, config, files);
+                    served.await
+                }
                 Inherited::Tcp(socket) => broker.spawn_tcp_listener(socket, config).await,
             }
             .map_err(|error| format!("cannot listen on {name}: {error}"))?;
@@ -53,7 +71,7 @@ impl Doors<'_> {
         Ok(())
     }
 
-    async fn bind(&self, broker: &mut Broker, address: &Address) -> Result<(), Error> {
+    async fn bind(&mut self, broker: &mut Broker, address: &Address) -> Result<(), Error> {
         let settings = self.settings.of_listener(|other| other == address);
         match address {
             Address::Unix(path) => {
@@ -64,6 +82,12 @@ impl Doors<'_> {
             Address::Tcp(address) => {
                 let config = self.guarded(&settings);
                 broker.spawn_tcp_server(address, config).await
+            }
+            Address::Tls(address) => {
+                let config = self.guarded(&settings);
+                let files = &settings.options.tls;
+                let listens = self.certificates.listen(broker, address, config, files);
+                listens.await
             }
             #[cfg(feature = "rpc")]
             Address::Fifo(path) => {
@@ -111,6 +135,9 @@ fn invitation(address: &Address) -> String {
     match address {
         Address::Unix(_) | Address::Tcp(_) => {
             format!("listening on {address}, try: elbus {address} listen")
+        }
+        Address::Tls(_) => {
+            format!("listening on {address}, try: elbus {address} --tls-ca FILE listen")
         }
         Address::Fifo(path) => {
             let path = path.display();

@@ -10,6 +10,7 @@
 //! | `access` | the access rules in force, and their reload |
 //! | `daemon` | the life of the broker: start, serve, stop |
 //! | `listening` | opens every address |
+//! | `tls` | certificates, and their reload; `without_tls` if built so |
 //! | `inherited` | sockets that were opened before the start |
 //! | `default_address` | where to listen when nobody says |
 //! | `runtime` | the worker threads |
@@ -50,6 +51,8 @@ mod settings;
 mod signals;
 mod stderr;
 mod syslog;
+#[cfg_attr(not(feature = "tls"), path = "without_tls.rs")]
+mod tls;
 mod unchecked;
 mod values;
 mod watchdog;

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::config::{AccessTable, HostRule};
 use crate::scalar;
+use crate::tls::TlsOptions;
 use crate::values::{self, Account, ByteSize};
 
 /// Most worker threads unless configured: more do not help where elbus runs. Those that are not
@@ -51,6 +52,9 @@ pub struct ListenerOptions {
     )]
     #[serde(deserialize_with = "scalar::group_id")]
     pub socket_group: Option<u32>,
+
+    #[command(flatten)]
+    pub tls: TlsOptions,
 
     /// From where TCP peers may connect. On the command line the option says for which address.
     #[arg(skip)]
@@ -182,6 +186,7 @@ impl ListenerOptions {
         Self {
             socket_mode: self.socket_mode.or(others.socket_mode),
             socket_group: self.socket_group.or(others.socket_group),
+            tls: self.tls.or(&others.tls),
             allow: self.allow.or_else(|| others.allow.clone()),
             access: self.access.or_else(|| others.access.clone()),
             open_broker_topics: self.open_broker_topics.or(others.open_broker_topics),
@@ -206,7 +211,7 @@ impl ListenerOptions {
             let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
             rules.join(", ")
         });
-        settings([
+        let mut given = settings([
             ("allow", allow),
             (
                 "socket_mode",
@@ -226,7 +231,9 @@ impl ListenerOptions {
             ("overflow", text(self.overflow)),
             ("buf_size", text(self.buf_size)),
             ("buf_ttl", self.buf_ttl.map(|ttl| format!("{ttl:?}"))),
-        ])
+        ]);
+        given.extend(self.tls.given());
+        given
     }
 
     /// How many connections may be in the handshake.
@@ -450,13 +457,13 @@ impl LogOptions {
 pub type Settings = Vec<(&'static str, String)>;
 
 /// Those that have a value.
-fn settings<const N: usize>(all: [(&'static str, Option<String>); N]) -> Settings {
+pub fn settings<const N: usize>(all: [(&'static str, Option<String>); N]) -> Settings {
     let given = all
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)));
     given.collect()
 }
 
-fn text(value: Option<impl ToString>) -> Option<String> {
+pub fn text(value: Option<impl ToString>) -> Option<String> {
     value.map(|value| value.to_string())
 }

@@ -95,10 +95,11 @@ fn identities() -> Result<([u32; 3], [u32; 3]), String> {
     ))
 }
 
-/// Says if the user that the process has become cannot read the file that SIGHUP is about.
-pub fn check_reload(config: &Path) {
-    if let Err(error) = std::fs::File::open(config) {
-        let file = config.display();
-        log::warn!("{file}: {error} for the user of --user, so SIGHUP will not change the rules");
+/// Says if the user that the process has become cannot read a file that SIGHUP is about. `what` is in
+/// it.
+pub fn check_reload(file: &Path, what: &str) {
+    if let Err(error) = std::fs::File::open(file) {
+        let file = file.display();
+        log::warn!("{file}: {error} for the user of --user, so SIGHUP will not change {what}");
     }
 }

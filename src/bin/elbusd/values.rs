@@ -184,9 +184,12 @@ pub fn bind_address(text: &str) -> Result<Address, String> {
         Address::Fifo(_) if !cfg!(feature = "rpc") => {
             Err("fifos need the feature `rpc`, without which this elbusd was built".into())
         }
-        Address::Tcp(address) if !address.contains(':') => Err(
+        Address::Tls(_) if !cfg!(feature = "tls") => {
+            Err("TLS needs the feature `tls`, without which this elbusd was built".into())
+        }
+        Address::Tcp(address) | Address::Tls(address) if !address.contains(':') => Err(
             "expected a path that starts with `/` or ends in .sock, .socket or .ipc, \
-                 HOST:PORT, or fifo:PATH"
+                 HOST:PORT, tls://HOST:PORT, or fifo:PATH"
                 .into(),
         ),
         _ => Ok(address),

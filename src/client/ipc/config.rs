@@ -1,5 +1,7 @@
 //! Where to connect, and with which bounds.
 
+#[cfg(feature = "tls")]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::limits::DEFAULT_MAX_FRAME;
@@ -14,11 +16,13 @@ pub struct Config {
     pub(super) queue_size: usize,
     pub(super) timeout: Duration,
     pub(super) max_frame: usize,
+    #[cfg(feature = "tls")]
+    pub(super) tls: super::tls::Files,
     buf_size: usize,
 }
 
 impl Config {
-    /// Connect to the broker at `path`, a socket path or `HOST:PORT` (see
+    /// Connect to the broker at `path`, a socket path, `HOST:PORT` or `tls://HOST:PORT` (see
     /// [`Address`](crate::address::Address)), and register as `name`.
     pub fn new(path: &str, name: &str) -> Self {
         Self {
@@ -28,6 +32,8 @@ impl Config {
             queue_size: DEFAULT_QUEUE_SIZE,
             timeout: DEFAULT_TIMEOUT,
             max_frame: DEFAULT_MAX_FRAME,
+            #[cfg(feature = "tls")]
+            tls: super::tls::Files::default(),
             buf_size: DEFAULT_BUF_SIZE,
         }
     }
@@ -63,6 +69,30 @@ impl Config {
     /// connection. Default: 16 MiB.
     pub fn max_frame(mut self, bytes: usize) -> Self {
         self.max_frame = bytes;
+        self
+    }
+
+    /// A PEM file with the certificates of the authorities that may vouch for the broker at
+    /// `tls://HOST:PORT`; its certificate has to be for HOST, a name or an IP address. Without this
+    /// file there is no connection: a broker of a plant is not vouched for by the authorities of the
+    /// Internet, so these are not trusted.
+    #[cfg(feature = "tls")]
+    pub fn tls_ca(mut self, file: impl Into<PathBuf>) -> Self {
+        self.tls.ca = Some(file.into());
+        self
+    }
+
+    /// PEM files with the certificate of this client, followed by those between it and the authority
+    /// that the broker trusts, and with its private key, not encrypted. A broker that asks for them
+    /// permits only the names in the certificate. They are read with each connection, so that a
+    /// renewed certificate is used by the next one.
+    #[cfg(feature = "tls")]
+    pub fn tls_certificate(
+        mut self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        self.tls.own = Some((certificate.into(), key.into()));
         self
     }
 

@@ -38,8 +38,7 @@ pub(super) struct Connection {
 /// Connects, registers, and starts the background task.
 pub(super) async fn open(config: &Config) -> Result<(Arc<Connection>, EventChannel), Error> {
     let opening = async {
-        let socket = connect(&config.path).await?;
-        let (mut input, output) = socket.split()?;
+        let (mut input, output) = connect(config).await?;
         shake_hands(&mut input, &output, &config.name).await?;
         Ok::<_, Error>((input, output))
     };
@@ -71,15 +70,28 @@ pub(super) async fn open(config: &Config) -> Result<(Arc<Connection>, EventChann
     Ok((connection, events))
 }
 
-async fn connect(path: &str) -> Result<Socket, Error> {
+async fn connect(config: &Config) -> Result<(ReadHalf, WriteHalf), Error> {
+    let path = &config.path;
     let explain = |e: io::Error| Error::io(format_args!("cannot connect to {path}: {e}"));
     let socket = match Address::parse(path) {
-        Address::Tcp(address) => TcpStream::connect(address).await.and_then(Socket::tcp),
-        Address::Unix(path) | Address::Fifo(path) => {
-            UnixStream::connect(path).await.and_then(Socket::unix)
+        Address::Tcp(address) => TcpStream::connect(address)
+            .await
+            .and_then(Socket::tcp)
+            .map_err(explain)?,
+        Address::Unix(path) | Address::Fifo(path) => UnixStream::connect(path)
+            .await
+            .and_then(Socket::unix)
+            .map_err(explain)?,
+        #[cfg(feature = "tls")]
+        Address::Tls(address) => return super::tls::connect(&address, &config.tls).await,
+        #[cfg(not(feature = "tls"))]
+        Address::Tls(_) => {
+            return Err(Error::not_supported(format_args!(
+                "{path}: built without the feature `tls`"
+            )));
         }
     };
-    socket.map_err(explain)
+    Ok(socket.split()?)
 }
 
 async fn shake_hands(input: &mut ReadHalf, output: &WriteHalf, name: &str) -> Result<(), Error> {
@@ -261,6 +273,16 @@ mod tests {
     use crate::protocol::delivery::PING;
     use std::io::{Read, Write};
     use std::net::TcpListener;
+
+    /// Who asks for TLS and does not get it must not be connected without.
+    #[cfg(not(feature = "tls"))]
+    #[tokio::test]
+    async fn without_the_feature_an_address_with_tls_is_refused() {
+        let refused = Client::connect(&Config::new("tls://localhost:1", "c")).await;
+        let why = refused.err().expect("no connection");
+        assert_eq!(why.kind(), crate::ErrorKind::NotSupported);
+        assert!(why.to_string().contains("feature `tls`"), "{why}");
+    }
 
     /// Closing a TCP socket with unread input would take back what is on its way.
     #[tokio::test]

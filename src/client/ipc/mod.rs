@@ -1,4 +1,4 @@
-//! The client for UNIX and TCP sockets.
+//! The client for UNIX and TCP sockets, the latter also with TLS.
 //!
 //! | file | what it holds |
 //! | --- | --- |
@@ -6,11 +6,14 @@
 //! | `connection` | what the client and its background task share |
 //! | `confirmations` | operations that wait for the broker's answer |
 //! | `receive` | from the socket to the event channel and the confirmations |
+//! | `tls` | whom the client trusts, and how it proves who it is |
 
 mod config;
 mod confirmations;
 mod connection;
 mod receive;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -46,6 +46,7 @@ impl Outbox {
             return;
         };
         state.writer = Writer::Source;
+        let mut is_full = false;
         for _ in 0..ROUNDS_PER_FLUSH {
             if state.waiting.is_empty() {
                 self.pass_on(state, Writer::Nobody);
@@ -55,17 +56,21 @@ impl Outbox {
             (state, result) = self.write_out(&socket, state);
             match result {
                 Ok(()) => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    // Even if nothing waits here any more: a TLS session may hold some of it.
+                    is_full = true;
+                    break;
+                }
                 Err(_) => {
                     self.close_locked(state);
                     return;
                 }
             }
         }
-        let next = if state.waiting.is_empty() {
-            Writer::Nobody
-        } else {
+        let next = if is_full || !state.waiting.is_empty() {
             Writer::Drain
+        } else {
+            Writer::Nobody
         };
         self.pass_on(state, next);
     }
@@ -170,10 +175,11 @@ impl Outbox {
             self.flush();
             let handed_over = {
                 let state = self.state.lock();
-                if state.is_closed() || state.load == Load::default() {
+                let handed_over = state.writer == Writer::Drain;
+                if state.is_closed() || (state.load == Load::default() && !handed_over) {
                     return Ok(());
                 }
-                state.writer == Writer::Drain
+                handed_over
             };
             if handed_over {
                 self.write_all(stall_limit).await?;
@@ -189,7 +195,8 @@ impl Outbox {
             return Ok(());
         };
         let room = socket.watch_room();
-        let mut progress = self.progress().bytes;
+        let progress_now = || (self.progress().bytes, socket.uncounted_progress());
+        let mut progress = progress_now();
         let mut since = Instant::now();
         loop {
             match stall_limit {
@@ -202,7 +209,7 @@ impl Outbox {
                 return Ok(());
             }
             // Being woken is none: without a descriptor to watch, that happens anyway.
-            let now = self.progress().bytes;
+            let now = progress_now();
             if now != progress {
                 progress = now;
                 since = Instant::now();

@@ -13,7 +13,7 @@
 //! - Every line of the rules of a client grants something; what is not written is not allowed. A rule
 //!   that denies stands in the list that it restricts, and is lost only with it.
 //! - A file that names no clients is an error, unless it says `allow_everybody = true`.
-//! - A file with listeners, whose settings may restrict, ends with the line `[end]`.
+//! - A file with listeners or certificates, whose settings may restrict, ends with the line `[end]`.
 //!
 //! So a file that was cut off at any byte is an error, or grants less than the whole.
 
@@ -29,6 +29,7 @@ use std::path::Path;
 use elbus::broker::ClientAaa;
 
 use crate::options::{BrokerLimits, ListenerOptions, LogOptions, ProcessOptions};
+use crate::tls::TlsOptions;
 pub use listing::plural;
 use schema::Document;
 pub use schema::{AccessTable, Rights};
@@ -86,10 +87,11 @@ impl Config {
         })?;
         let last_line = text.trim_end().lines().next_back();
         let ends = document.end.is_some() && last_line.is_some_and(|line| line.trim() == END);
-        if !document.listeners.is_empty() && !ends {
+        let has_tls = document.defaults.tls != TlsOptions::default();
+        if (has_tls || !document.listeners.is_empty()) && !ends {
             return Err(format!(
-                "a file with listeners has to end with the line `{END}`: a listener that was cut off \
-                 might let in whom it should not"
+                "a file with listeners or certificates has to end with the line `{END}`: a table that \
+                 was cut off might let in whom it should not"
             )
             .into());
         }

@@ -168,10 +168,12 @@ fn every_option_is_a_key() {
     let command = <crate::args::Args as clap::CommandFactory>::command();
     let others = ["bind", "allow", "config", "test_config", "help", "version"];
     for argument in command.get_arguments() {
-        let key = argument.get_id().as_str();
-        if others.contains(&key) {
+        let id = argument.get_id().as_str();
+        if others.contains(&id) {
             continue;
         }
+        // A table of their own.
+        let key = id.replacen("tls_", "tls.", 1);
         let knows = |table: &str| {
             let text = format!("allow_everybody = true\n[{table}]\n{key} = []");
             !failure(&text).contains("unknown field")
@@ -179,6 +181,16 @@ fn every_option_is_a_key() {
         let tables = ["broker", "defaults", "process", "log"];
         assert!(tables.into_iter().any(knows), "{key}");
     }
+}
+
+/// Without the last line of such a table, clients need no certificates.
+#[cfg(feature = "tls")]
+#[test]
+fn a_file_with_certificates_has_an_end() {
+    let text = "allow_everybody = true\n[defaults.tls]\ncert = \"a\"\nkey = \"b\"\n";
+    let why = failure(text);
+    assert!(why.contains("[end]"), "{why}");
+    Config::parse(&format!("{text}client_ca = \"c\"\n[end]\n")).expect("a whole file");
 }
 
 #[test]
