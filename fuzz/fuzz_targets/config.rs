@@ -19,8 +19,9 @@ mod config;
 #[allow(unused)]
 #[path = "../../src/bin/elbusd/options.rs"]
 mod options;
-#[path = "../../src/bin/elbusd/scalar.rs"]
-mod scalar;
+#[allow(unused)]
+#[path = "../../src/bin/elbusd/without_tls.rs"]
+mod tls;
 #[allow(unused)]
 #[path = "../../src/bin/elbusd/values.rs"]
 mod values;

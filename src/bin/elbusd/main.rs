@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `args` | the command line |
 //! | `options` | what it has in common with the configuration file, with defaults and help |
-//! | `values`, `scalar` | texts of options: byte sizes, seconds, modes, groups, addresses |
+//! | `values` | texts of options: byte sizes, seconds, modes, groups, addresses |
 //! | `config` | the configuration file |
 //! | `settings` | what applies: the command line, then the file |
 //! | `access` | the access rules in force, and their reload |
@@ -46,7 +46,6 @@ mod options;
 mod pid_file;
 mod privileges;
 mod runtime;
-mod scalar;
 mod settings;
 mod signals;
 mod stderr;

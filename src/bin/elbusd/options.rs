@@ -9,10 +9,8 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use elbus::broker::{Overflow, ServerConfig};
 use elbus::limits;
-use serde::Deserialize;
 
 use crate::config::{AccessTable, HostRule};
-use crate::scalar;
 use crate::tls::TlsOptions;
 use crate::values::{self, Account, ByteSize};
 
@@ -34,8 +32,7 @@ const DEFAULT_BUF_TTL: Duration = Duration::from_micros(10);
 pub const OVERFLOW_POLICIES: [&str; 3] = ["backpressure", "drop", "disconnect"];
 
 /// What applies to one listener, or to all that have nothing else.
-#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct ListenerOptions {
     /// Permissions of UNIX sockets and fifos, octal; of a fifo, others than
     /// its owner get write permission only [default: 0660]
@@ -43,14 +40,12 @@ pub struct ListenerOptions {
         help_heading = "Listening", verbatim_doc_comment,
         long, value_name = "MODE", value_parser = values::socket_mode
     )]
-    #[serde(deserialize_with = "scalar::socket_mode")]
     pub socket_mode: Option<u32>,
 
     /// Their group, name or number [default: that of --user or the process]
     #[arg(
         help_heading = "Listening", long, value_name = "GROUP", value_parser = values::group_id
     )]
-    #[serde(deserialize_with = "scalar::group_id")]
     pub socket_group: Option<u32>,
 
     #[command(flatten)]
@@ -92,7 +87,6 @@ pub struct ListenerOptions {
         help_heading = "Connections", verbatim_doc_comment,
         long, value_name = "COUNT", value_parser = values::positive
     )]
-    #[serde(deserialize_with = "scalar::positive")]
     pub max_handshakes: Option<usize>,
 
     /// Connections of a listener; one more is refused as busy [default: as
@@ -101,7 +95,6 @@ pub struct ListenerOptions {
         help_heading = "Connections", verbatim_doc_comment,
         long, value_name = "COUNT", value_parser = values::positive
     )]
-    #[serde(deserialize_with = "scalar::positive")]
     pub max_connections: Option<usize>,
 
     /// Of these, from one host or user; one more is refused as busy; root
@@ -110,7 +103,6 @@ pub struct ListenerOptions {
         help_heading = "Connections", verbatim_doc_comment,
         long, value_name = "COUNT", value_parser = values::positive
     )]
-    #[serde(deserialize_with = "scalar::positive")]
     pub max_per_source: Option<usize>,
 
     /// New connections per second from one host or user, and as many at
@@ -119,7 +111,6 @@ pub struct ListenerOptions {
         help_heading = "Connections", verbatim_doc_comment,
         long, value_name = "RATE", value_parser = values::rate
     )]
-    #[serde(deserialize_with = "scalar::rate")]
     pub connect_rate: Option<u32>,
 
     /// Limit of a handshake and of a frame without progress, fractions
@@ -129,28 +120,24 @@ pub struct ListenerOptions {
         short, long, value_name = "SECONDS",
         value_parser = values::timeout, allow_negative_numbers = true
     )]
-    #[serde(deserialize_with = "scalar::timeout")]
     pub timeout: Option<Duration>,
 
     /// Longest frame a client may send [default: 16M]
     #[arg(
         help_heading = "Clients", long, value_name = "BYTES", value_parser = values::frame_size
     )]
-    #[serde(deserialize_with = "scalar::frame_size")]
     pub max_frame: Option<ByteSize>,
 
     /// Frames that may wait for one client [default: 512]
     #[arg(
         help_heading = "Clients", long, value_name = "FRAMES", value_parser = values::positive
     )]
-    #[serde(deserialize_with = "scalar::positive")]
     pub queue_size: Option<usize>,
 
     /// Bytes that may wait for one client [default: 1M]
     #[arg(
         help_heading = "Clients", long, value_name = "BYTES", value_parser = values::byte_size
     )]
-    #[serde(deserialize_with = "scalar::byte_size")]
     pub queue_bytes: Option<ByteSize>,
 
     /// When a queue is full: `backpressure` (the sender waits),
@@ -162,21 +149,18 @@ pub struct ListenerOptions {
         value_parser = PossibleValuesParser::new(OVERFLOW_POLICIES)
             .try_map(|name| values::overflow(&name))
     )]
-    #[serde(deserialize_with = "scalar::overflow")]
     pub overflow: Option<Overflow>,
 
     /// Of no effect: buffers are shared [default: 16K]
     #[arg(
         help_heading = "Clients", long, value_name = "BYTES", value_parser = values::byte_size
     )]
-    #[serde(deserialize_with = "scalar::byte_size")]
     pub buf_size: Option<ByteSize>,
 
     /// How long a frame may wait to leave with others [default: 10]
     #[arg(
         help_heading = "Clients", long, value_name = "MICROSECONDS", value_parser = values::buf_ttl
     )]
-    #[serde(deserialize_with = "scalar::buf_ttl")]
     pub buf_ttl: Option<Duration>,
 }
 
@@ -285,14 +269,12 @@ impl ListenerOptions {
 }
 
 /// Bounds of the whole broker.
-#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct BrokerLimits {
     /// Clients at a time; one more is refused as busy [default: 1024]
     #[arg(
         help_heading = "Clients", long, value_name = "CLIENTS", value_parser = values::positive
     )]
-    #[serde(deserialize_with = "scalar::positive")]
     pub max_clients: Option<usize>,
 
     /// Topic filters of one client; a subscription with one more is
@@ -301,7 +283,6 @@ pub struct BrokerLimits {
         help_heading = "Clients", verbatim_doc_comment,
         long, value_name = "FILTERS", value_parser = values::positive
     )]
-    #[serde(deserialize_with = "scalar::positive")]
     pub max_subscriptions: Option<usize>,
 }
 
@@ -331,8 +312,7 @@ impl BrokerLimits {
 }
 
 /// How the process runs.
-#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct ProcessOptions {
     /// Run in the background; returns as soon as the broker listens
     #[arg(help_heading = "Process", short = 'D')]
@@ -349,7 +329,6 @@ pub struct ProcessOptions {
         help_heading = "Process", verbatim_doc_comment,
         short, long, value_name = "THREADS", value_parser = values::positive
     )]
-    #[serde(deserialize_with = "scalar::positive")]
     pub workers: Option<usize>,
 
     /// Run as this user, name or number, as soon as everything is open, with
@@ -359,7 +338,6 @@ pub struct ProcessOptions {
         help_heading = "Process", verbatim_doc_comment,
         long, value_name = "USER", value_parser = values::account
     )]
-    #[serde(deserialize_with = "scalar::account")]
     pub user: Option<Account>,
 
     /// And as this group [default: the user's own]
@@ -367,7 +345,6 @@ pub struct ProcessOptions {
         help_heading = "Process", long, value_name = "GROUP", value_parser = values::group_id,
         requires = "user"
     )]
-    #[serde(deserialize_with = "scalar::group_id")]
     pub group: Option<u32>,
 
     /// From -1000, the kernel spares this process when memory runs out, to
@@ -376,7 +353,6 @@ pub struct ProcessOptions {
         help_heading = "Process", verbatim_doc_comment,
         long, value_name = "SCORE", value_parser = values::oom_score, allow_negative_numbers = true
     )]
-    #[serde(deserialize_with = "scalar::oom_score")]
     pub oom_score_adj: Option<i16>,
 }
 
@@ -424,8 +400,7 @@ impl ProcessOptions {
 }
 
 /// What is logged, and where to.
-#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct LogOptions {
     /// Log everything, not only what an operator should know
     #[arg(help_heading = "Logging", long)]

@@ -6,14 +6,13 @@ use std::path::PathBuf;
 use clap::Args;
 use elbus::Error;
 use elbus::broker::{Broker, ServerConfig, TlsServer, TlsServerConfig};
-use serde::Deserialize;
 
+use crate::config::{self, Table, Wrong};
 use crate::options;
 use crate::privileges;
 
 /// The files of a listener: flags `--tls-KEY`, and a table `tls` of keys.
-#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct TlsOptions {
     /// Certificate of this broker, PEM, with those between it and the
     /// authority that the clients trust
@@ -72,6 +71,22 @@ impl TlsOptions {
             client_ca: self.client_ca.or_else(|| others.client_ca.clone()),
             client_optional: self.client_optional.or(others.client_optional),
         }
+    }
+
+    /// Reads the table.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong.
+    pub fn read(mut table: Table<'_>) -> Result<Self, Wrong> {
+        let options = Self {
+            cert: table.text("cert", config::path)?,
+            key: table.text("key", config::path)?,
+            client_ca: table.text("client_ca", config::path)?,
+            client_optional: table.flag("client_optional")?,
+        };
+        table.end()?;
+        Ok(options)
     }
 
     /// What was given, for humans.

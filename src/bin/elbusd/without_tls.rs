@@ -6,13 +6,12 @@ use std::net::TcpListener;
 use clap::Args;
 use elbus::Error;
 use elbus::broker::{Broker, ServerConfig};
-use serde::Deserialize;
 
+use crate::config::{Table, Wrong};
 use crate::options;
 
 /// There are none.
-#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct TlsOptions {}
 
 /// There are none.
@@ -20,6 +19,16 @@ pub struct TlsOptions {}
 pub struct Certificates {}
 
 impl TlsOptions {
+    /// Reads the table.
+    ///
+    /// # Errors
+    ///
+    /// If there is anything in it.
+    pub fn read(table: Table<'_>) -> Result<Self, Wrong> {
+        table.end()?;
+        Ok(Self {})
+    }
+
     pub fn or(self, _: &Self) -> Self {
         self
     }

@@ -4,6 +4,7 @@
 //! | file | job |
 //! |---|---|
 //! | `file` | the text of a file, whole and bounded |
+//! | `reader` | tables, taken apart key by key |
 //! | `schema` | which tables and keys there are |
 //! | `values` | client names, masks, topic filters, networks, users, methods, rules that deny |
 //! | `listing` | what was understood, for humans |
@@ -19,6 +20,7 @@
 
 mod file;
 mod listing;
+mod reader;
 mod schema;
 mod values;
 
@@ -31,7 +33,10 @@ use elbus::broker::ClientAaa;
 use crate::options::{BrokerLimits, ListenerOptions, LogOptions, ProcessOptions};
 use crate::tls::TlsOptions;
 pub use listing::plural;
+pub use reader::{Table, Wrong};
 use schema::Document;
+#[cfg_attr(not(feature = "tls"), allow(unused_imports))]
+pub use schema::path;
 pub use schema::{AccessTable, Rights};
 pub use values::{BindAddress, ClientName, HostRule, networks};
 use values::{Local, Rule, Sides, texts};
@@ -81,12 +86,12 @@ impl Config {
     }
 
     fn parse(text: &str) -> Result<Self, Failure> {
-        let document: Document = toml::from_str(text).map_err(|error| {
-            let place = error.span().map(|span| Place::find(text, &span));
-            Failure::new(error.message(), place, text)
+        let document = Document::read(text).map_err(|wrong| {
+            let place = wrong.place.map(|place| Place::find(text, &place));
+            Failure::new(&wrong.what, place, text)
         })?;
         let last_line = text.trim_end().lines().next_back();
-        let ends = document.end.is_some() && last_line.is_some_and(|line| line.trim() == END);
+        let ends = document.has_end && last_line.is_some_and(|line| line.trim() == END);
         let has_tls = document.defaults.tls != TlsOptions::default();
         if (has_tls || !document.listeners.is_empty()) && !ends {
             return Err(format!(
@@ -98,11 +103,7 @@ impl Config {
         if document.defaults.access.is_some() {
             return Err("[defaults] has no `access`: the rules for all are [clients]".into());
         }
-        let rules = AccessTable {
-            allow_everybody: document.allow_everybody,
-            clients: document.clients,
-        };
-        let access = rules.resolve().map_err(Failure::from)?;
+        let access = document.access.resolve().map_err(Failure::from)?;
         for (address, options) in &document.listeners {
             if let Some(rules) = &options.access {
                 let resolved = rules.resolve();

@@ -2,57 +2,44 @@
 //! misspelt must not be taken for one that is missing.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use serde::Deserialize;
-
+use super::reader::{Table, Wrong};
 use super::values::{
     BindAddress, BrokerMethod, ClientName, GroupRule, HostRule, Mask, Rule, TopicFilter, UserRule,
 };
 use crate::options::{BrokerLimits, ListenerOptions, LogOptions, ProcessOptions};
+use crate::tls::TlsOptions;
+use crate::values;
 
 /// The whole file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub struct Document {
-    /// Takes the place of `clients`.
-    #[serde(default)]
-    pub allow_everybody: bool,
-    pub clients: Option<Clients>,
-    #[serde(default)]
+    /// The rules of all listeners that have no others.
+    pub access: AccessTable,
     pub broker: BrokerLimits,
     /// For every listener that says nothing else.
-    #[serde(default)]
     pub defaults: ListenerOptions,
-    #[serde(default)]
     pub listeners: BTreeMap<BindAddress, ListenerOptions>,
-    #[serde(default)]
     pub process: ProcessOptions,
-    #[serde(default)]
     pub log: LogOptions,
-    /// The last line of a file with listeners.
-    pub end: Option<End>,
+    /// There is a table `end`: the last line of a file with listeners.
+    pub has_end: bool,
 }
-
-/// A table without keys.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct End {}
 
 /// The rights of each client.
 pub type Clients = BTreeMap<ClientName, Rights>;
 
-/// The rules of one listener.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Who may register.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct AccessTable {
-    #[serde(default)]
+    /// Takes the place of `clients`.
     pub allow_everybody: bool,
     pub clients: Option<Clients>,
 }
 
 /// What one client may do. A key that is missing grants nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rights {
     /// From where it may connect over TCP.
     pub hosts: Vec<HostRule>,
@@ -68,4 +55,131 @@ pub struct Rights {
     /// The methods of the broker that it may call beyond those that come with the right to send to
     /// `.broker`.
     pub broker_methods: Vec<BrokerMethod>,
+}
+
+impl Document {
+    /// # Errors
+    ///
+    /// The first thing that is wrong.
+    pub fn read(text: &str) -> Result<Self, Wrong> {
+        let mut file = Table::whole(text)?;
+        let access = access_keys(&mut file)?;
+        let broker = file.table("broker")?.map(broker).transpose()?;
+        let defaults = file.table("defaults")?.map(listener).transpose()?;
+        let listeners = file.table("listeners")?;
+        let listeners = listeners.map(|table| table.tables(str::parse, listener));
+        let process = file.table("process")?.map(process).transpose()?;
+        let log = file.table("log")?.map(log).transpose()?;
+        let end = file.table("end")?.map(Table::end).transpose()?;
+        file.end()?;
+        Ok(Self {
+            access,
+            broker: broker.unwrap_or_default(),
+            defaults: defaults.unwrap_or_default(),
+            listeners: listeners.transpose()?.unwrap_or_default(),
+            process: process.unwrap_or_default(),
+            log: log.unwrap_or_default(),
+            has_end: end.is_some(),
+        })
+    }
+}
+
+fn access_keys(table: &mut Table<'_>) -> Result<AccessTable, Wrong> {
+    let allow_everybody = table.flag("allow_everybody")?.unwrap_or(false);
+    let clients = table.table("clients")?;
+    let clients = clients.map(|table| table.tables(str::parse, rights));
+    Ok(AccessTable {
+        allow_everybody,
+        clients: clients.transpose()?,
+    })
+}
+
+fn access(mut table: Table<'_>) -> Result<AccessTable, Wrong> {
+    let access = access_keys(&mut table)?;
+    table.end()?;
+    Ok(access)
+}
+
+fn rights(mut table: Table<'_>) -> Result<Rights, Wrong> {
+    let rights = Rights {
+        hosts: table.list("hosts", str::parse)?.unwrap_or_default(),
+        users: table.list("users", str::parse)?.unwrap_or_default(),
+        groups: table.list("groups", str::parse)?.unwrap_or_default(),
+        send: table.list("send", str::parse)?.unwrap_or_default(),
+        broadcast: table.list("broadcast", str::parse)?.unwrap_or_default(),
+        publish: table.list("publish", str::parse)?.unwrap_or_default(),
+        subscribe: table.list("subscribe", str::parse)?.unwrap_or_default(),
+        broker_methods: table
+            .list("broker_methods", str::parse)?
+            .unwrap_or_default(),
+    };
+    table.end()?;
+    Ok(rights)
+}
+
+fn listener(mut table: Table<'_>) -> Result<ListenerOptions, Wrong> {
+    let options = ListenerOptions {
+        // A number could be meant as octal or not.
+        socket_mode: table.text("socket_mode", values::socket_mode)?,
+        socket_group: table.value("socket_group", values::group_id)?,
+        allow: table.list("allow", str::parse)?,
+        access: table.table("access")?.map(access).transpose()?,
+        tls: table
+            .table("tls")?
+            .map(TlsOptions::read)
+            .transpose()?
+            .unwrap_or_default(),
+        open_broker_topics: table.flag("open_broker_topics")?,
+        open_secondaries: table.flag("open_secondaries")?,
+        max_handshakes: table.value("max_handshakes", values::positive)?,
+        max_connections: table.value("max_connections", values::positive)?,
+        max_per_source: table.value("max_per_source", values::positive)?,
+        connect_rate: table.value("connect_rate", values::rate)?,
+        timeout: table.value("timeout", values::timeout)?,
+        max_frame: table.value("max_frame", values::frame_size)?,
+        queue_size: table.value("queue_size", values::positive)?,
+        queue_bytes: table.value("queue_bytes", str::parse)?,
+        overflow: table.value("overflow", values::overflow)?,
+        buf_size: table.value("buf_size", str::parse)?,
+        buf_ttl: table.value("buf_ttl", values::buf_ttl)?,
+    };
+    table.end()?;
+    Ok(options)
+}
+
+fn broker(mut table: Table<'_>) -> Result<BrokerLimits, Wrong> {
+    let limits = BrokerLimits {
+        max_clients: table.value("max_clients", values::positive)?,
+        max_subscriptions: table.value("max_subscriptions", values::positive)?,
+    };
+    table.end()?;
+    Ok(limits)
+}
+
+fn process(mut table: Table<'_>) -> Result<ProcessOptions, Wrong> {
+    let options = ProcessOptions {
+        background: table.flag("background")?.unwrap_or(false),
+        pid_file: table.text("pid_file", path)?,
+        workers: table.value("workers", values::positive)?,
+        user: table.value("user", values::account)?,
+        group: table.value("group", values::group_id)?,
+        oom_score_adj: table.value("oom_score_adj", values::oom_score)?,
+    };
+    table.end()?;
+    Ok(options)
+}
+
+fn log(mut table: Table<'_>) -> Result<LogOptions, Wrong> {
+    let options = LogOptions {
+        verbose: table.flag("verbose")?.unwrap_or(false),
+        log_syslog: table.flag("log_syslog")?.unwrap_or(false),
+    };
+    table.end()?;
+    Ok(options)
+}
+
+/// Any text is one.
+#[allow(clippy::unnecessary_wraps)]
+pub fn path(text: &str) -> Result<PathBuf, String> {
+    Ok(text.into())
 }

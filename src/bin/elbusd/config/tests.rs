@@ -275,7 +275,7 @@ fn what_is_wrong_is_named_with_its_place() {
         (
             "[defaults]\nsocket_mode = 0o660\n",
             ":2:15 ",
-            "expected text, as in \"0660\"",
+            "expected a string",
         ),
         (
             "[defaults]\noverflow = 'x'\n",

@@ -2,7 +2,6 @@
 //! cannot be meant is refused where it stands, and so is what would grant more than it seems to.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -11,7 +10,6 @@ use elbus::broker::{IpNetwork, broker_methods};
 use elbus::limits::MAX_LEVELS;
 use elbus::protocol::names::{check_name, is_secondary};
 use ipnet::IpNet;
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use crate::values::{account, bind_address, group_id};
 
@@ -279,38 +277,6 @@ pub fn texts(values: &[impl AsRef<str>]) -> Vec<&str> {
     values.iter().map(AsRef::as_ref).collect()
 }
 
-/// Reads a value from its text inside the deserializer, which then knows the place of what is wrong
-/// with it.
-struct Text<T>(PhantomData<T>);
-
-impl<T: FromStr<Err = String>> Visitor<'_> for Text<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        text.parse().map_err(E::custom)
-    }
-}
-
-impl<'de, T: FromStr<Err = String>> Deserialize<'de> for Rule<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Text(PhantomData))
-    }
-}
-
-macro_rules! read_from_text {
-    ($($value:ty),*) => {$(
-        impl<'de> Deserialize<'de> for $value {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str(Text(PhantomData))
-            }
-        }
-    )*};
-}
-
 macro_rules! shown_as_text {
     ($($value:ty),*) => {$(
         impl AsRef<str> for $value {
@@ -327,7 +293,6 @@ macro_rules! shown_as_text {
     )*};
 }
 
-read_from_text!(ClientName, BindAddress, BrokerMethod, UserRule, GroupRule);
 shown_as_text!(ClientName, BindAddress, Mask, TopicFilter, BrokerMethod);
 
 #[cfg(test)]
