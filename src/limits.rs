@@ -19,6 +19,10 @@ pub const DELIVERY_OVERHEAD: usize = MAX_NAME_BYTES + 1;
 /// Most clients registered at a time, unless configured. One more is answered `76` (busy).
 pub const DEFAULT_MAX_CLIENTS: usize = 1024;
 
+/// Connections of one listener that wait to be accepted; the system may allow fewer
+/// (`net.core.somaxconn`). Beyond that UNIX clients wait, and TCP clients try again after a second.
+pub const LISTEN_BACKLOG: i32 = 1024;
+
 /// Connections of one listener that are in the handshake at a time, unless configured. For the next
 /// one, that which has been there for the longest time is dropped.
 pub const DEFAULT_MAX_HANDSHAKES: usize = 256;

@@ -59,6 +59,7 @@ mod tls;
 mod topics;
 mod workers;
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -251,9 +252,10 @@ impl Broker {
         addr: &str,
         config: ServerConfig,
     ) -> Result<(), Error> {
-        let socket = TcpListener::bind(addr)
-            .await
-            .map_err(|e| Error::io(format_args!("cannot bind {addr}: {e}")))?;
+        let explain = |e: io::Error| Error::io(format_args!("cannot bind {addr}: {e}"));
+        let socket = TcpListener::bind(addr).await.map_err(explain)?;
+        // The runtime's own number is too small for a plant in which the power comes back.
+        socket_path::set_backlog(&socket).map_err(explain)?;
         self.listen(addr, Acceptor::Tcp(socket), config)
     }
 

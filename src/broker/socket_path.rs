@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::os::unix::net::{SocketAddr, UnixStream};
@@ -20,9 +20,7 @@ use tokio::net::UnixListener;
 
 use super::config::ServerConfig;
 use crate::Error;
-
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
+use crate::limits::LISTEN_BACKLOG;
 
 /// How often to try for the lock of the directory. Another broker holds it for an instant only; a
 /// stranger that holds it must not keep the broker from starting.
@@ -83,12 +81,17 @@ pub(super) async fn listen_at(
     let bound = BoundPath::adopt(path).map_err(explain)?;
     apply_rights(path, config.socket_mode, config)?;
     // Only now can anybody connect, with the rights as they shall be.
-    let backlog = Backlog::new(BACKLOG).unwrap_or(Backlog::MAXCONN);
-    listen(&socket, backlog).map_err(|e| explain(e.into()))?;
+    set_backlog(&socket).map_err(explain)?;
     let listener = std::os::unix::net::UnixListener::from(socket);
     listener.set_nonblocking(true).map_err(explain)?;
     let listener = UnixListener::from_std(listener).map_err(explain)?;
     Ok((listener, bound))
+}
+
+/// Has a bound socket listen, or changes how many connections may wait at one that listens already.
+pub(super) fn set_backlog(socket: &impl AsFd) -> io::Result<()> {
+    let backlog = Backlog::new(LISTEN_BACKLOG).unwrap_or(Backlog::MAXCONN);
+    Ok(listen(socket, backlog)?)
 }
 
 /// Gives a socket or fifo the mode, and the owner and group of the configuration. A symbolic link

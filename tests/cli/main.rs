@@ -11,6 +11,7 @@ mod terminal;
 mod benchmark;
 mod broker;
 mod help;
+mod hostile;
 mod listen;
 mod monitor;
 mod outputs;

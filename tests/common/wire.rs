@@ -178,6 +178,15 @@ impl Wire {
         answer
     }
 
+    /// Runs the handshake in one piece, up to the answer to the name. `None`: the connection ended
+    /// before it.
+    pub fn try_register_blindly(&mut self, name: &[u8]) -> Option<u8> {
+        self.name = String::from_utf8_lossy(name).into_owned();
+        self.try_send_raw(&hello(name)).ok()?;
+        let answers = GREETING.len() + 2;
+        self.fill(answers).then(|| self.take(answers)[answers - 1])
+    }
+
     /// Steps 1 to 3 of the handshake.
     pub fn begin(&mut self) {
         self.expect_raw(&GREETING);
@@ -371,6 +380,12 @@ impl Wire {
                 self.expect_closed();
             }
         }
+    }
+
+    /// Everything up to the end of the connection, frames or not.
+    pub fn read_to_end(&mut self) -> Vec<u8> {
+        while self.fill(self.buf.len() - self.start + 1) {}
+        self.buf.split_off(self.start)
     }
 
     /// Reads until the connection ends and returns the whole frames that came before.

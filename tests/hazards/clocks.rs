@@ -6,8 +6,8 @@ use nix::sys::signal::Signal;
 use std::thread;
 use std::time::Duration;
 
-/// Several of the broker's timeouts.
-const SLEEP: Duration = Duration::from_millis(2_500);
+/// Well beyond the timeout of one second.
+const SLEEP: Duration = Duration::from_millis(1_600);
 
 fn sleep(broker: &Broker, meanwhile: impl FnOnce()) {
     broker.signal(Signal::SIGSTOP);

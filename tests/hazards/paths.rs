@@ -1,4 +1,6 @@
-//! What is at a path before the broker binds it, and after (B11, O13).
+//! What is at a path before the broker binds it, and after (B11, O13), and paths where nothing can be
+//! written (H16). That a log which cannot be written does not matter is tested in
+//! `tests/daemon/logging.rs`.
 
 use crate::common::broker::TempDir;
 use crate::common::*;
@@ -128,4 +130,60 @@ fn h16_a_missing_directory_is_an_error() {
 fn h16_a_port_in_use_is_an_error() {
     let broker = Broker::start(&[]);
     refuses(&format!("127.0.0.1:{}", broker.port()));
+}
+
+/// A file system that takes no files. elbus 0.2 ignores that the pid file cannot be written.
+#[test]
+fn h16_a_read_only_place_is_an_error() {
+    let dir = TempDir::new();
+    let socket = dir.path().join("bus.sock");
+    refuses("/sys/elbus-test.sock");
+    refuses("fifo:/sys/elbus-test.fifo");
+    let mut process = Launch::new(&["-B", text(&socket), "-P", "/sys/elbus-test.pid"]).spawn();
+    assert_eq!(process.wait_exit().code(), Some(1));
+    let log = process.log().text();
+    assert!(log.contains("/sys/elbus-test.pid"), "{log}");
+    assert!(!socket.exists(), "the socket is left");
+}
+
+/// As on a full disk, files can be created, and nothing can be written into them.
+#[test]
+fn h16_a_pid_file_without_room_is_an_error_and_leaves_nothing() {
+    let dir = TempDir::new();
+    let [socket, pid_file] = ["bus.sock", "pid"].map(|name| dir.path().join(name));
+    let mut process = Launch::new(&["-B", text(&socket), "-P", text(&pid_file)])
+        .prepared_by("trap '' XFSZ; ulimit -f 0")
+        .spawn();
+    assert_eq!(process.wait_exit().code(), Some(1));
+    let log = process.log().text();
+    assert!(log.contains(text(&pid_file)), "{log}");
+    let left: Vec<_> = std::fs::read_dir(dir.path())
+        .expect("the directory")
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// Nor does one that fills up later: clients come and go, and the end is orderly.
+#[test]
+fn h16_a_disk_that_fills_up_later_does_not_matter() {
+    let dir = TempDir::new();
+    let pid_file = dir.path().join("pid");
+    let log = dir.path().join("log");
+    // What it could still write is used up by its first lines.
+    let commands = format!("trap '' XFSZ; exec 2> {}; ulimit -f 1", log.display());
+    let mut broker = Launch::new(&["--verbose", "-P", text(&pid_file)])
+        .prepared_by(&commands)
+        .start();
+    for number in 0..50 {
+        broker
+            .client(Transport::Unix, &format!("c{number}"))
+            .expect_silence();
+    }
+    let written = std::fs::metadata(&log).expect("the log").len();
+    assert!((1..=1024).contains(&written), "{written} bytes of log");
+    broker.signal(Signal::SIGHUP);
+    broker.client(Transport::Tcp, "last").expect_silence();
+    broker.signal(Signal::SIGTERM);
+    assert_eq!(broker.wait_exit().code(), Some(0));
+    assert!(!pid_file.exists());
 }

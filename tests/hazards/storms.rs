@@ -2,6 +2,7 @@
 
 use crate::common::client_list::ask_client_uint;
 use crate::common::*;
+use nix::sys::signal::Signal;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -59,6 +60,19 @@ fn h07_a_name_that_many_want_has_one_owner() {
         bus.broker
             .client_when_free(bus.transport, "wanted")
             .expect_silence();
+    });
+}
+
+/// All devices of a plant come back at the same moment, and the broker is not on a core just then.
+#[test]
+fn h07_a_burst_of_connections_waits_to_be_accepted() {
+    on_both(|bus| {
+        bus.broker.signal(Signal::SIGSTOP);
+        let burst: Vec<Wire> = (0..600).map(|_| bus.connect()).collect();
+        bus.broker.signal(Signal::SIGCONT);
+        for mut wire in burst {
+            wire.expect_raw(&GREETING);
+        }
     });
 }
 

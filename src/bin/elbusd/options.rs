@@ -12,10 +12,9 @@ use elbus::limits;
 use serde::Deserialize;
 
 use crate::config::{AccessTable, HostRule};
-use crate::privileges::Account;
 use crate::scalar;
 use crate::tls::TlsOptions;
-use crate::values::{self, ByteSize};
+use crate::values::{self, Account, ByteSize};
 
 /// Most worker threads unless configured: more do not help where elbus runs. Those that are not
 /// needed sleep.

@@ -11,14 +11,6 @@ use nix::unistd::{
 
 use crate::options::ProcessOptions;
 
-/// A user as the system knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    pub uid: u32,
-    /// The name and the primary group; `None` for a number that nobody has.
-    pub entry: Option<(CString, u32)>,
-}
-
 /// Whom the process is going to be.
 pub struct Target {
     pub uid: u32,

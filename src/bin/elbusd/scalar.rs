@@ -6,8 +6,7 @@ use std::time::Duration;
 use elbus::broker::Overflow;
 use serde::de::{Deserializer, Error, Visitor};
 
-use crate::privileges::Account;
-use crate::values::{self, ByteSize};
+use crate::values::{self, Account, ByteSize};
 
 /// Text, or a number as text.
 struct Scalar {

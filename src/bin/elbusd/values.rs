@@ -10,8 +10,6 @@ use elbus::address::Address;
 use elbus::broker::Overflow;
 use nix::unistd::{Group, Uid, User};
 
-use crate::privileges::Account;
-
 /// Shortest and longest timeout. Below, pings would be all that a broker does; above, it is a typo.
 const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -54,6 +52,14 @@ impl fmt::Display for ByteSize {
             None => self.0.fmt(f),
         }
     }
+}
+
+/// A user as the system knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub uid: u32,
+    /// The name and the primary group; `None` for a number that nobody has.
+    pub entry: Option<(CString, u32)>,
 }
 
 /// A whole number of at least 1.
