@@ -74,9 +74,9 @@ pub struct Args {
 #[command(next_help_heading = "Listening")]
 pub struct Listening {
     /// Listen on a path (UNIX socket), HOST:PORT (TCP), tls://HOST:PORT or
-    /// fifo:PATH (commands of scripts); repeatable [default: those of
-    /// --config, else /run/elbus.sock, else elbus.sock in $XDG_RUNTIME_DIR,
-    /// else in /tmp]
+    /// fifo:PATH (commands of scripts); repeatable
+    /// [default: those of --config, else /run/elbus.sock, else elbus.sock
+    /// in $XDG_RUNTIME_DIR, else in /tmp]
     #[arg(
         verbatim_doc_comment,
         short = 'B', long, value_name = "ADDRESS", value_parser = values::bind_address
