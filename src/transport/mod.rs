@@ -8,5 +8,8 @@
 pub(crate) mod intake;
 pub(crate) mod outbox;
 mod segments;
+#[cfg(test)]
+pub(crate) mod simulated;
 pub(crate) mod socket;
+mod sync;
 pub(crate) mod watch;

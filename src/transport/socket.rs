@@ -16,6 +16,8 @@ use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, Interest, ReadBuf};
 
+#[cfg(test)]
+use super::simulated;
 use super::watch::watch;
 
 /// How often a full socket is tried again when there is no descriptor left to watch it with.
@@ -26,6 +28,8 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 pub(crate) enum Socket {
     Unix(UnixStream),
     Tcp(TcpStream),
+    #[cfg(test)]
+    Simulated(simulated::Near),
 }
 
 impl AsRawFd for Socket {
@@ -33,6 +37,8 @@ impl AsRawFd for Socket {
         match self {
             Self::Unix(stream) => stream.as_raw_fd(),
             Self::Tcp(stream) => stream.as_raw_fd(),
+            #[cfg(test)]
+            Self::Simulated(_) => unreachable!("what has no descriptor is not watched"),
         }
     }
 }
@@ -66,9 +72,7 @@ impl Socket {
     /// Those of the system, when the runtime is to watch one descriptor more.
     pub(crate) fn split(self) -> io::Result<(ReadHalf, WriteHalf)> {
         let socket = Arc::new(self);
-        let read = ReadHalf {
-            watched: watch(socket.clone(), Interest::READABLE)?,
-        };
+        let read = ReadHalf::of(&socket)?;
         Ok((read, WriteHalf { socket }))
     }
 
@@ -76,6 +80,8 @@ impl Socket {
         match self {
             Self::Unix(stream) => { stream }.read(bytes),
             Self::Tcp(stream) => { stream }.read(bytes),
+            #[cfg(test)]
+            Self::Simulated(_) => unreachable!("read as `ReadHalf::Simulated`"),
         }
     }
 
@@ -83,6 +89,8 @@ impl Socket {
         match self {
             Self::Unix(stream) => stream.try_clone().map(Self::Unix),
             Self::Tcp(stream) => stream.try_clone().map(Self::Tcp),
+            #[cfg(test)]
+            Self::Simulated(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -90,24 +98,43 @@ impl Socket {
         match self {
             Self::Unix(stream) => stream.shutdown(how),
             Self::Tcp(stream) => stream.shutdown(how),
+            #[cfg(test)]
+            Self::Simulated(stream) => {
+                stream.end_output();
+                Ok(())
+            }
         }
     }
 }
 
 /// The half that one task reads.
 #[derive(Debug)]
-pub(crate) struct ReadHalf {
-    watched: AsyncFd<Arc<Socket>>,
+pub(crate) enum ReadHalf {
+    Watched(AsyncFd<Arc<Socket>>),
+    #[cfg(test)]
+    Simulated(simulated::Input),
 }
 
 impl ReadHalf {
+    fn of(socket: &Arc<Socket>) -> io::Result<Self> {
+        match &**socket {
+            #[cfg(test)]
+            Socket::Simulated(stream) => Ok(Self::Simulated(stream.input())),
+            _ => watch(socket.clone(), Interest::READABLE).map(Self::Watched),
+        }
+    }
+
     /// Makes the present runtime the one that watches it.
     ///
     /// # Errors
     ///
     /// As [`Socket::split`].
     pub(crate) fn move_here(&mut self) -> io::Result<()> {
-        self.watched = watch(self.watched.get_ref().clone(), Interest::READABLE)?;
+        match self {
+            Self::Watched(watched) => *self = Self::of(watched.get_ref())?,
+            #[cfg(test)]
+            Self::Simulated(_) => {}
+        }
         Ok(())
     }
 }
@@ -118,9 +145,14 @@ impl AsyncRead for ReadHalf {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let watched = match &*self {
+            Self::Watched(watched) => watched,
+            #[cfg(test)]
+            Self::Simulated(input) => return input.poll_read(cx, buf),
+        };
         let space = buf.initialize_unfilled();
         loop {
-            let mut input = ready!(self.watched.poll_read_ready(cx))?;
+            let mut input = ready!(watched.poll_read_ready(cx))?;
             match input.try_io(|socket| socket.get_ref().read(space)) {
                 Ok(Ok(n)) => {
                     // A stream that gives less than it could is empty: that is known without asking
@@ -151,6 +183,8 @@ impl WriteHalf {
         retry(|| match &*self.socket {
             Socket::Unix(stream) => { stream }.write(bytes),
             Socket::Tcp(stream) => { stream }.write(bytes),
+            #[cfg(test)]
+            Socket::Simulated(stream) => stream.write(bytes),
         })
     }
 
@@ -158,16 +192,22 @@ impl WriteHalf {
         retry(|| match &*self.socket {
             Socket::Unix(stream) => { stream }.write_vectored(parts),
             Socket::Tcp(stream) => { stream }.write_vectored(parts),
+            #[cfg(test)]
+            Socket::Simulated(stream) => stream.write_vectored(parts),
         })
     }
 
     /// Starts to watch for room, with a descriptor of its own.
     pub(crate) fn watch_room(&self) -> RoomWatch {
+        #[cfg(test)]
+        if let Socket::Simulated(stream) = &*self.socket {
+            return stream
+                .watch_room()
+                .map_or(RoomWatch::Unwatched, RoomWatch::Simulated);
+        }
         let second = self.socket.try_clone();
         let watched = second.and_then(|fd| watch(fd, Interest::WRITABLE));
-        RoomWatch {
-            watched: watched.ok(),
-        }
+        watched.map_or(RoomWatch::Unwatched, RoomWatch::Watched)
     }
 
     /// Writes all of `bytes`; for the handshake, before anybody else can write.
@@ -207,18 +247,26 @@ fn retry(mut write: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
 /// Tells when a full socket has room again. Takes a descriptor as long as it lives; when none is
 /// left, the socket is tried again every [`RETRY_INTERVAL`].
 #[derive(Debug)]
-pub(crate) struct RoomWatch {
-    watched: Option<AsyncFd<Socket>>,
+pub(crate) enum RoomWatch {
+    Watched(AsyncFd<Socket>),
+    Unwatched,
+    #[cfg(test)]
+    Simulated(simulated::RoomWatch),
 }
 
 impl RoomWatch {
     /// Waits until a write may succeed. To be called first, and again after a write that did not.
     pub(crate) async fn wait(&self) -> io::Result<()> {
-        match &self.watched {
+        match self {
             // Cleared before the write: room that comes during it counts.
-            Some(watched) => watched.writable().await.map(|mut room| room.clear_ready()),
-            None => {
+            Self::Watched(fd) => fd.writable().await.map(|mut room| room.clear_ready()),
+            Self::Unwatched => {
                 tokio::time::sleep(RETRY_INTERVAL).await;
+                Ok(())
+            }
+            #[cfg(test)]
+            Self::Simulated(watch) => {
+                watch.wait().await;
                 Ok(())
             }
         }

@@ -23,7 +23,6 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::sync::{Notify, futures::Notified};
 
 pub(crate) use queue::{Account, Encoded, Push};
@@ -33,6 +32,7 @@ pub(crate) use queue::{RunTotals, Vacancy};
 use super::segments::Segments;
 pub(crate) use super::segments::{Load, Payload};
 use super::socket::WriteHalf;
+use super::sync::Mutex;
 use crate::limits::MAX_WAITING_ACKS;
 
 /// Shorter times are not worth a timer.

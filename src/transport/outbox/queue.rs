@@ -1,10 +1,9 @@
 //! What goes into an outbox: single frames, and runs of them.
 
-use parking_lot::MutexGuard;
-
 use super::{Bounds, Outbox, State, Writer};
 use crate::limits::QUEUE_RESERVE_FRAMES;
 use crate::transport::segments::{Load, Payload};
+use crate::transport::sync::MutexGuard;
 
 /// A frame as it leaves.
 #[derive(Debug, Clone, Copy)]
