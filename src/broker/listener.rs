@@ -54,7 +54,7 @@ impl Tether {
 pub(super) struct Listener {
     pub(super) config: ServerConfig,
     /// The address that was bound, as it was given.
-    port: Arc<str>,
+    pub(super) port: Arc<str>,
     /// Connected clients. While there is none, nothing needs keeping alive.
     clients: AtomicUsize,
     arrived: Notify,
@@ -62,6 +62,12 @@ pub(super) struct Listener {
 }
 
 impl Listener {
+    /// Clients that are connected.
+    #[cfg(test)]
+    pub(super) fn clients(&self) -> usize {
+        self.clients.load(Ordering::Relaxed)
+    }
+
     pub(super) fn new(config: ServerConfig, port: &str, tether: Tether) -> Arc<Self> {
         Arc::new(Self {
             config,
@@ -130,7 +136,7 @@ pub(super) struct Newcomer {
     pub(super) place: usize,
 }
 
-/// Starts the session of a connection on the runtime for new ones.
+/// Starts the session of a connection that was accepted.
 fn start(
     hub: &Arc<Hub>,
     listener: &Arc<Listener>,
@@ -142,6 +148,18 @@ fn start(
         Accepted::Unix(stream) => Socket::unix(stream)?,
         Accepted::Tcp(stream) => Socket::tcp(stream)?,
     };
+    admit(hub, listener, socket, (origin, address), permit);
+    Ok(())
+}
+
+/// Starts the session of a connection on the runtime for new ones.
+pub(super) fn admit(
+    hub: &Arc<Hub>,
+    listener: &Arc<Listener>,
+    socket: Socket,
+    (origin, address): (Origin, Option<IpAddr>),
+    permit: OwnedSemaphorePermit,
+) {
     let place = hub.crew.entrance();
     let newcomer = Newcomer {
         socket,
@@ -151,7 +169,6 @@ fn start(
     };
     let connection = connection(hub.clone(), listener.clone(), newcomer, permit);
     hub.crew.spawn(place, connection);
-    Ok(())
 }
 
 /// The life of one connection, until its session moves to another worker.
@@ -165,6 +182,7 @@ async fn connection(
     // Boxed: the space it needs is given back before the session starts.
     let handshake = Box::pin(handshake::perform(&hub, &listener, newcomer));
     let shaken = tokio::select! {
+        biased;
         shaken = handshake => shaken,
         () = tether.stopped() => None,
     };
@@ -242,13 +260,18 @@ pub(super) async fn keep_alive(
         if !wait_and_balance(&hub, &ticker).await? {
             continue;
         }
-        let peers = hub.peers().into_iter().map(|(peer, _)| peer);
-        let peers: Vec<_> = peers.filter(|peer| is_of(peer, &listener)).collect();
-        refresh::refresh_all(&hub, &peers);
-        for peer in peers {
-            if let Inbox::Socket { outbox, .. } = &peer.inbox {
-                outbox.ping_if_idle(&PING);
-            }
+        look_after(&hub, &listener);
+    }
+}
+
+/// What is done with each tick.
+pub(super) fn look_after(hub: &Hub, listener: &Listener) {
+    let peers = hub.peers().into_iter().map(|(peer, _)| peer);
+    let peers: Vec<_> = peers.filter(|peer| is_of(peer, listener)).collect();
+    refresh::refresh_all(hub, &peers);
+    for peer in peers {
+        if let Inbox::Socket { outbox, .. } = &peer.inbox {
+            outbox.ping_if_idle(&PING);
         }
     }
 }

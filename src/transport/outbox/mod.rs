@@ -14,6 +14,8 @@
 //!
 //! Here is what there is; `queue` is how frames get in, `write` how they leave.
 
+#[cfg(test)]
+mod audit;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,8 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, futures::Notified};
 
+#[cfg(test)]
+pub(crate) use audit::Allowance;
 pub(crate) use queue::{Account, Encoded, Push};
 #[cfg(feature = "broker")]
 pub(crate) use queue::{RunTotals, Vacancy};

@@ -3,7 +3,10 @@
 use std::io;
 use std::sync::Arc;
 
-use super::Link;
+use super::{Behaviour, Link};
+
+/// What a repaired stream holds, in bytes.
+const REPAIRED_CAPACITY: usize = 1024 * 1024;
 
 /// See the top of this file. Dropping it closes the stream.
 #[derive(Debug)]
@@ -75,6 +78,23 @@ impl Far {
         self.0.0.lock().reset();
     }
 
+    /// True if the stream was reset, be it by itself.
+    pub(crate) fn was_reset(&self) -> bool {
+        self.0.0.lock().is_reset
+    }
+
+    /// Ends both directions: nothing more is sent, and nothing is read.
+    pub(crate) fn close(&self) {
+        let mut state = self.0.0.lock();
+        if !state.up.has_ended {
+            state.up.has_ended = true;
+            state.input.tell();
+        }
+        // Whoever writes to a stream that nobody reads is told so.
+        state.down.has_ended = true;
+        state.room.tell();
+    }
+
     /// Tells the broker of readiness that it should have heard of before.
     pub(crate) fn tell(&self) {
         let mut state = self.0.0.lock();
@@ -86,11 +106,10 @@ impl Far {
         }
     }
 
-    /// From now on the stream has no faults.
+    /// From now on the stream has no faults, and room for much.
     pub(crate) fn repair(&self) {
         let mut state = self.0.0.lock();
-        let capacity = state.behaviour.capacity;
-        state.behaviour = super::Behaviour::faultless(capacity);
+        state.behaviour = Behaviour::faultless(REPAIRED_CAPACITY);
         drop(state);
         self.tell();
     }
@@ -103,13 +122,6 @@ impl Far {
 
 impl Drop for Far {
     fn drop(&mut self) {
-        let mut state = self.0.0.lock();
-        if !state.up.has_ended {
-            state.up.has_ended = true;
-            state.input.tell();
-        }
-        // Whoever writes to a stream that nobody reads is told so.
-        state.down.has_ended = true;
-        state.room.tell();
+        self.close();
     }
 }

@@ -1,0 +1,55 @@
+//! What must always be true of an outbox, for tests that look in between.
+
+use super::{Load, Outbox, Writer};
+/// What an ack takes, in bytes.
+const ACK_BYTES: usize = 6;
+
+/// What is allowed in addition to the bounds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowance {
+    /// Of the largest frame that anybody sends, in bytes.
+    pub(crate) largest_frame: usize,
+    /// Announcements that may wait in the reserve.
+    pub(crate) reserve: usize,
+}
+
+/// More than one announcement takes, in bytes.
+const ANNOUNCEMENT_BYTES: usize = 512;
+
+/// The end of the handshake, and one ping, in bytes.
+const UNCOUNTED_BYTES: usize = 7;
+
+impl Outbox {
+    /// Looks at everything, at a moment when no source is in the middle of a flush. `largest_frame`
+    /// is that of the largest one that anybody sends, in bytes.
+    ///
+    /// # Panics
+    ///
+    /// If something is not as it must be.
+    pub(crate) fn audit(&self, also: Allowance) -> Load {
+        let state = self.state.lock();
+        assert_ne!(state.writer, Writer::Source, "nobody is flushing");
+        let (charged, bytes) = state.waiting.content();
+        assert_eq!(state.load, charged, "what waits is what is charged");
+        assert_eq!(charged.bytes, bytes, "bytes are charged as they are");
+        let is_seen_to =
+            state.flush_promised || matches!(state.writer, Writer::Drain | Writer::Linger);
+        assert!(
+            state.waiting.is_empty() || is_seen_to,
+            "{bytes} bytes wait, nobody writes, and nobody is going to"
+        );
+        let Load { frames, acks, .. } = state.load;
+        assert!(
+            frames <= self.bounds.frames + also.reserve,
+            "{frames} frames wait, the bound is {}",
+            self.bounds.frames
+        );
+        let announcements = frames.saturating_sub(self.bounds.frames);
+        let bound = self.bounds.bytes.max(also.largest_frame)
+            + acks * ACK_BYTES
+            + announcements * ANNOUNCEMENT_BYTES
+            + UNCOUNTED_BYTES;
+        assert!(bytes <= bound, "{bytes} bytes wait, the bound is {bound}");
+        state.load
+    }
+}
