@@ -25,12 +25,14 @@
 //! | `ledger` | what was sent, and who had to get it |
 //! | `inspect` | what must be true of the broker |
 //! | `ending` | everything arrives, everybody goes |
+//! | `trace` | what is shown of a run that is repeated |
 
 mod connection;
 mod ending;
 mod inspect;
 mod ledger;
 mod plan;
+mod trace;
 mod world;
 
 use std::env;
@@ -55,7 +57,10 @@ fn seeds() -> Range<u64> {
         )
     };
     match number("ELBUS_SEED") {
-        Some(seed) => seed..seed + 1,
+        Some(seed) => {
+            trace::start();
+            seed..seed + 1
+        }
         None => 0..number("ELBUS_SEEDS").unwrap_or(DEFAULT_SEEDS),
     }
 }

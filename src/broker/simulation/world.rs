@@ -18,7 +18,7 @@ use crate::broker::config::Overflow;
 use crate::broker::listener::{self, Listener};
 use crate::broker::peer::{Kind, Origin, Peer};
 use crate::broker::{Broker, BrokerOptions};
-use crate::limits::MAX_HANDSHAKES;
+use crate::limits::{LINGER, MAX_HANDSHAKES};
 use crate::transport::simulated::{Chance, Far, stream};
 use crate::transport::socket::Socket;
 
@@ -97,6 +97,7 @@ impl World {
         self.connections
             .iter()
             .for_each(|connection| connection.far.tell());
+        log::trace!("step {}: {pause:?} pass", self.step);
         tokio::time::sleep(pause).await;
     }
 
@@ -157,6 +158,7 @@ impl World {
         listener::admit(&self.broker.hub, listener, socket, (origin, None), permit);
         let name = self.chance.pick(&self.plan.names);
         let id = self.connections.len();
+        log::trace!("step {}: connection {id} of {name:?} opens", self.step);
         self.connections
             .push(Connection::new(id, name, far, self.step));
     }
@@ -204,10 +206,16 @@ impl World {
             connection.far.was_reset(),
             connection.phase == Phase::Finishing,
         );
-        let is_slow = idle >= TIMEOUT || self.plan.overflow == Overflow::Disconnect;
+        // Who is refused has less time to hear it.
+        let limit = match connection.phase {
+            Phase::Opening => LINGER,
+            _ => TIMEOUT,
+        };
+        let is_slow = idle >= limit || self.plan.overflow == Overflow::Disconnect;
         if connection.phase == Phase::Over {
             return;
         }
+        log::trace!("step {}: connection {id} sees its end", self.step);
         assert!(
             connection.is_condemned || was_reset || is_finishing || is_slow,
             "connection {id} was ended for no reason"
@@ -274,6 +282,7 @@ impl World {
 
     /// A client goes, in one way or another.
     pub(super) fn leave(&mut self, id: Id) {
+        log::trace!("step {}: connection {id} goes", self.step);
         let connection = &mut self.connections[id];
         connection.has_got_all = false;
         match self.chance.below(3) {
