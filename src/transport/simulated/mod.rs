@@ -140,6 +140,7 @@ impl State {
 
     fn reset(&mut self) {
         self.is_reset = true;
+        (self.up.has_ended, self.down.has_ended) = (true, true);
         self.up.bytes.clear();
         self.down.bytes.clear();
         self.input.tell();

@@ -61,7 +61,7 @@ impl Near {
         }
         // What is watched from now on is looked at first.
         state.room.is_ready = false;
-        if state.room() > 0 || state.is_reset {
+        if state.room() > 0 || state.down.has_ended {
             state.room_has_come();
         }
         Some(RoomWatch(self.0.clone()))
