@@ -40,6 +40,11 @@ impl Outbox {
         let (charged, bytes) = state.waiting.content();
         assert_eq!(state.load, charged, "what waits is what is charged");
         assert_eq!(charged.bytes, bytes, "bytes are charged as they are");
+        let accounted = state.left.frames + (charged.frames + charged.acks) as u64;
+        assert_eq!(
+            state.queued.frames, accounted,
+            "what was queued waits or has left"
+        );
         let is_seen_to =
             state.flush_promised || matches!(state.writer, Writer::Drain | Writer::Linger);
         assert!(
