@@ -24,7 +24,7 @@ impl World {
         let mut idle = BTreeSet::new();
         for (peer, _) in self.broker.hub.peers() {
             if let Inbox::Socket { outbox, .. } = &peer.inbox
-                && outbox.audit(allowance) == Load::default()
+                && outbox.audit_at_rest(allowance) == Load::default()
             {
                 idle.insert(peer.name.clone());
             }

@@ -16,6 +16,8 @@
 
 #[cfg(test)]
 mod audit;
+#[cfg(all(test, shuttle))]
+mod model;
 mod queue;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::sync::Arc;
+#[cfg(shuttle)]
+use std::task::Poll;
 
 use super::{Behaviour, Link};
 
@@ -54,6 +56,24 @@ impl Far {
         }
         let is_last = state.is_reset || (state.down.has_ended && state.down.bytes.is_empty());
         Received { bytes, is_last }
+    }
+
+    /// As [`receive`](Self::receive), and waits until there is something, or the end.
+    #[cfg(shuttle)]
+    pub(crate) async fn received(&self, most: usize) -> Received {
+        std::future::poll_fn(|cx| {
+            let received = self.receive(most);
+            if received.is_last || !received.bytes.is_empty() {
+                return Poll::Ready(received);
+            }
+            let mut state = self.0.0.lock();
+            if !state.down.bytes.is_empty() || state.down.has_ended {
+                cx.waker().wake_by_ref();
+            }
+            state.far_waits = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
     }
 
     /// True if everything that the broker has written was received.

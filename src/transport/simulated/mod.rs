@@ -64,6 +64,7 @@ pub(crate) fn stream(behaviour: Behaviour, chance: Chance) -> (Near, Far) {
         near_is_gone: false,
         input: Readiness::default(),
         room: Readiness::default(),
+        far_waits: None,
     })));
     (Near::new(link.clone()), Far::new(link))
 }
@@ -111,6 +112,8 @@ struct State {
     near_is_gone: bool,
     input: Readiness,
     room: Readiness,
+    /// The other end waits for bytes from the broker.
+    far_waits: Option<Waker>,
 }
 
 impl State {
@@ -145,6 +148,11 @@ impl State {
         self.down.bytes.clear();
         self.input.tell();
         self.room.tell();
+    }
+
+    /// Something has come from the broker.
+    fn output_has_come(&mut self) {
+        self.far_waits.take().iter().for_each(Waker::wake_by_ref);
     }
 
     fn has_input(&self) -> bool {

@@ -34,6 +34,7 @@ impl Near {
             Ok(n) => {
                 state.down.bytes.extend(&bytes[..*n]);
                 state.pass(*n);
+                state.output_has_come();
             }
             // It blocks although there is room: that is told like room that comes.
             Err(_) if possible > 0 => state.room_has_come(),
@@ -49,7 +50,9 @@ impl Near {
 
     /// No more will be written.
     pub(crate) fn end_output(&self) {
-        self.0.0.lock().down.has_ended = true;
+        let mut state = self.0.0.lock();
+        state.down.has_ended = true;
+        state.output_has_come();
     }
 
     /// Watches for room; `None` if there is no descriptor left to do so.
@@ -73,6 +76,7 @@ impl Drop for Near {
         let mut state = self.0.0.lock();
         state.near_is_gone = true;
         state.down.has_ended = true;
+        state.output_has_come();
     }
 }
 
