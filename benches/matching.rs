@@ -8,6 +8,9 @@ use std::time::Duration;
 
 // Not a part of the library's interface.
 #[allow(unused)]
+#[path = "../src/maps.rs"]
+mod maps;
+#[allow(unused)]
 #[path = "../src/matching/mod.rs"]
 mod matching;
 

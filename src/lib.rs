@@ -41,6 +41,8 @@ mod error;
 mod frame;
 pub mod limits;
 #[cfg(feature = "broker")]
+mod maps;
+#[cfg(feature = "broker")]
 mod matching;
 pub mod protocol;
 

@@ -57,6 +57,10 @@ pub const DEFAULT_QUEUE_BYTES: usize = 1024 * 1024;
 /// broker's process are channels of the application, and have no such room.
 pub const QUEUE_RESERVE_FRAMES: usize = 64;
 
+/// Bytes beyond the bound of a queue that are kept for the same: as many announcements as the reserve
+/// has frames, of clients with the longest names.
+pub const QUEUE_RESERVE_BYTES: usize = QUEUE_RESERVE_FRAMES * (MAX_NAME_BYTES + 128);
+
 /// Frames for a client are dropped again after it had room: others are told of it this long after
 /// they were last told, at the earliest. A receiver that goes back and forth would otherwise become a
 /// flood for everybody.

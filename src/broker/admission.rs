@@ -40,15 +40,26 @@ impl Admission {
     /// Waits for a place, which is free as soon as the oldest handshake has ended. `port` is for the
     /// log.
     pub(super) async fn enter(&self, port: &str) -> Place {
-        let free = self.places.clone().try_acquire_owned().ok();
-        let permit = match free {
-            Some(permit) => Some(permit),
-            None => {
-                self.make_room(port);
-                // Fails only if closed, which it never is.
-                self.places.clone().acquire_owned().await.ok()
-            }
-        };
+        if let Some(place) = self.try_enter() {
+            return place;
+        }
+        self.make_room(port);
+        // Fails only if closed, which it never is.
+        self.give_place(self.places.clone().acquire_owned().await.ok())
+    }
+
+    /// Takes a place if one is free.
+    pub(super) fn try_enter(&self) -> Option<Place> {
+        let permit = self.places.clone().try_acquire_owned().ok()?;
+        Some(self.give_place(Some(permit)))
+    }
+
+    #[cfg(test)]
+    pub(super) fn free_places(&self) -> usize {
+        self.places.available_permits()
+    }
+
+    fn give_place(&self, permit: Option<OwnedSemaphorePermit>) -> Place {
         let leave = Arc::new(Notify::new());
         let mut taken = self.taken.lock();
         let number = taken.next;

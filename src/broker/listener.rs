@@ -59,7 +59,7 @@ impl Tether {
 pub(super) struct Listener {
     pub(super) config: ServerConfig,
     /// The address that was bound, as it was given.
-    port: Arc<str>,
+    pub(super) port: Arc<str>,
     /// Connected clients. While there is none, nothing needs keeping alive.
     clients: AtomicUsize,
     arrived: Notify,
@@ -67,6 +67,12 @@ pub(super) struct Listener {
 }
 
 impl Listener {
+    /// Clients that are connected.
+    #[cfg(test)]
+    pub(super) fn clients(&self) -> usize {
+        self.clients.load(Ordering::Relaxed)
+    }
+
     pub(super) fn new(config: ServerConfig, port: &str, tether: Tether) -> Arc<Self> {
         Arc::new(Self {
             config,
@@ -156,15 +162,7 @@ pub(super) async fn run(hub: Arc<Hub>, listener: Arc<Listener>, acceptor: Accept
             continue;
         };
         let handshake_place = admission.enter(&listener.port).await;
-        let place = hub.crew.entrance();
-        let newcomer = Newcomer {
-            socket,
-            origin,
-            place,
-        };
-        let held = (handshake_place, visit);
-        let connection = connection(hub.clone(), listener.clone(), newcomer, held);
-        hub.crew.spawn(place, connection);
+        admit(&hub, &listener, socket, origin, (handshake_place, visit));
     }
 }
 
@@ -174,6 +172,24 @@ pub(super) struct Newcomer {
     pub(super) origin: Origin,
     /// The number of its worker.
     pub(super) place: usize,
+}
+
+/// Starts the session of a connection on the runtime for new ones.
+pub(super) fn admit(
+    hub: &Arc<Hub>,
+    listener: &Arc<Listener>,
+    socket: Socket,
+    origin: Origin,
+    held: (Place, Visit),
+) {
+    let place = hub.crew.entrance();
+    let newcomer = Newcomer {
+        socket,
+        origin,
+        place,
+    };
+    let connection = connection(hub.clone(), listener.clone(), newcomer, held);
+    hub.crew.spawn(place, connection);
 }
 
 /// The life of one connection, until its session moves to another worker.
@@ -187,6 +203,7 @@ async fn connection(
     // Boxed: the space it needs is given back before the session starts.
     let handshake = Box::pin(handshake::perform(&hub, &listener, newcomer));
     let shaken = tokio::select! {
+        biased;
         shaken = handshake => shaken,
         () = tether.stopped() => None,
         () = handshake_place.needed() => None,
@@ -278,13 +295,18 @@ pub(super) async fn keep_alive(
         if !wait_and_balance(&hub, &ticker).await? {
             continue;
         }
-        let peers = hub.peers().into_iter().map(|(peer, _)| peer);
-        let peers: Vec<_> = peers.filter(|peer| is_of(peer, &listener)).collect();
-        refresh::refresh_all(&hub, &peers);
-        for peer in peers {
-            if let Inbox::Socket { outbox, .. } = &peer.inbox {
-                outbox.ping_if_idle(&PING);
-            }
+        look_after(&hub, &listener);
+    }
+}
+
+/// What is done with each tick.
+pub(super) fn look_after(hub: &Hub, listener: &Listener) {
+    let peers = hub.peers().into_iter().map(|(peer, _)| peer);
+    let peers: Vec<_> = peers.filter(|peer| is_of(peer, listener)).collect();
+    refresh::refresh_all(hub, &peers);
+    for peer in peers {
+        if let Inbox::Socket { outbox, .. } = &peer.inbox {
+            outbox.ping_if_idle(&PING);
         }
     }
 }

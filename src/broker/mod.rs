@@ -398,4 +398,6 @@ impl Drop for Broker {
 }
 
 #[cfg(all(test, feature = "rpc"))]
+mod simulation;
+#[cfg(all(test, feature = "rpc"))]
 mod tests;

@@ -1,14 +1,14 @@
 //! A registered client as the broker sees it.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::access::{HostList, LiveAccess};
 use super::config::Overflow;
@@ -16,6 +16,7 @@ use super::parcel::Parcel;
 use super::workers::Placement;
 use crate::Frame;
 use crate::limits::SLOW_WARNING_INTERVAL;
+use crate::maps::HashSet;
 use crate::protocol::names::{is_secondary, primary_name};
 use crate::transport::outbox::{Account, Load, Outbox, Progress, Push, Queued};
 

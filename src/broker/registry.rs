@@ -1,10 +1,10 @@
 //! Who is registered under which name.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::peer::Peer;
 use crate::limits::MAX_LEVELS;
+use crate::maps::HashMap;
 use crate::matching::NameTrie;
 use crate::protocol::names::{is_secondary, primary_name};
 use crate::{Error, ErrorKind};
@@ -26,7 +26,7 @@ struct Entry {
 impl Registry {
     pub(super) fn new(max_clients: usize) -> Self {
         Self {
-            clients: HashMap::new(),
+            clients: HashMap::default(),
             by_mask: NameTrie::new(MAX_LEVELS),
             max_clients,
         }

@@ -165,6 +165,14 @@ impl Sources {
     }
 }
 
+#[cfg(test)]
+impl Sources {
+    /// Connections at present.
+    pub(super) fn open(&self) -> usize {
+        self.table.lock().open
+    }
+}
+
 /// One connection, until it is dropped.
 pub(super) struct Visit {
     sources: Arc<Sources>,

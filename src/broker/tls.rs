@@ -253,7 +253,7 @@ pub(super) async fn open(
     timeout: Duration,
 ) -> io::Result<Credentials> {
     deadline::timeout(timeout, tls::open(input, output)).await??;
-    Ok(Credentials::of(input.socket()))
+    Ok(Credentials::of(output.socket()))
 }
 
 #[cfg(test)]

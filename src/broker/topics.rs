@@ -11,6 +11,7 @@ use crate::limits::{
     FILTER_LEVEL_COST, MAX_CACHED_RECEIVERS, MAX_CACHED_TOPIC_BYTES, MAX_CACHED_TOPICS,
     MAX_FILTER_BYTES, MAX_LEVELS,
 };
+use crate::maps::HashSet;
 use crate::matching::{FilterTrie, TOPIC};
 
 /// The receivers of one topic, each once.
@@ -241,6 +242,15 @@ impl Topics {
         self.changed();
     }
 
+    /// True if nobody has a filter, and nobody is remembered.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let filters = self.filters.read();
+        filters.subscriptions.is_empty()
+            && filters.exclusions.is_empty()
+            && self.cache.read().receivers == 0
+    }
+
     /// Called with `filters` locked for writing, so that no list of the old state can be stored
     /// under the new generation.
     fn changed(&self) {
@@ -327,7 +337,7 @@ impl Filters {
 }
 
 impl FilterSet {
-    fn of(self, own: &mut OwnFilters) -> &mut std::collections::HashSet<Box<str>> {
+    fn of(self, own: &mut OwnFilters) -> &mut HashSet<Box<str>> {
         match self {
             Self::Subscriptions => &mut own.subscriptions,
             Self::Exclusions => &mut own.exclusions,

@@ -8,6 +8,9 @@ use proptest::sample::select;
 use super::trie::TooDeep;
 use super::{FilterTrie, MASK, NameTrie, Syntax, TOPIC};
 
+/// Names of a large bus. Miri is a thousand times slower.
+const MANY: usize = if cfg!(miri) { 50 } else { 10_000 };
+
 const MAX_LEVELS: usize = 4;
 
 /// The filters, then the topics that each of them matches, then those that it does not.
@@ -154,6 +157,10 @@ fn a_prefix_of_a_key_is_not_a_key() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "takes minutes, and there is no stack that could overflow"
+)]
 fn deep_texts_neither_overflow_the_stack_nor_are_stored() {
     for (syntax, one, rest) in [(TOPIC, "+/", "#"), (MASK, "?.", "*")] {
         let deep = one.repeat(100_000);
@@ -200,7 +207,7 @@ fn many_names_come_and_go_without_a_trace() {
     let mut trie = NameTrie::<String>::new(MAX_LEVELS);
     trie.insert("g.stays").unwrap();
     let before = (trie.len(), trie.node_count(), trie.level_text_count());
-    let names: Vec<String> = (0..10_000).map(|i| format!("g.{i}.x")).collect();
+    let names: Vec<String> = (0..MANY).map(|i| format!("g.{i}.x")).collect();
     for name in &names {
         trie.insert(name).unwrap().clone_from(name);
     }

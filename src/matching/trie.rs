@@ -12,13 +12,13 @@
 //! - a free node is blank: no value, no child, no memory;
 //! - a level's text is in use once for every branch that it labels.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 
 use super::symbols::{Symbol, Symbols};
 use super::syntax::Level;
+use crate::maps::HashMap;
 
 /// The position of a node in the arena. 2^32 nodes would take hundreds of gigabytes, so the
 /// memory is gone long before the ids are.
@@ -256,7 +256,7 @@ impl<V> Node<V> {
             value: None,
             one: None,
             rest: None,
-            literals: HashMap::new(),
+            literals: HashMap::default(),
         }
     }
 

@@ -11,7 +11,10 @@ pub(crate) mod deadline;
 pub(crate) mod intake;
 pub(crate) mod outbox;
 mod segments;
+#[cfg(test)]
+pub(crate) mod simulated;
 pub(crate) mod socket;
+mod sync;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 pub(crate) mod watch;

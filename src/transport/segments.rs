@@ -213,6 +213,17 @@ impl Segments {
         self.list.shrink_to_fit();
     }
 
+    /// What the segments are charged with, and the bytes that are in them.
+    #[cfg(test)]
+    pub(super) fn content(&self) -> (Load, usize) {
+        let mut charged = Load::default();
+        self.list
+            .iter()
+            .for_each(|segment| charged.add(segment.load));
+        let bytes = self.list.iter().map(|segment| segment.as_slice().len());
+        (charged, bytes.sum())
+    }
+
     /// How much of what is charged to the queue has left already, in bytes.
     pub(super) fn written(&self) -> usize {
         self.written

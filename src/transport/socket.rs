@@ -16,6 +16,8 @@ use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, Interest, ReadBuf};
 
+#[cfg(test)]
+use super::simulated;
 #[cfg(feature = "tls")]
 use super::tls::TlsStream;
 use super::watch::watch;
@@ -31,6 +33,8 @@ pub(crate) enum Socket {
     /// Boxed: a session is larger than everything else that a connection has.
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream>),
+    #[cfg(test)]
+    Simulated(simulated::Near),
 }
 
 impl AsRawFd for Socket {
@@ -40,6 +44,8 @@ impl AsRawFd for Socket {
             Self::Tcp(stream) => stream.as_raw_fd(),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.as_raw_fd(),
+            #[cfg(test)]
+            Self::Simulated(_) => unreachable!("what has no descriptor is not watched"),
         }
     }
 }
@@ -89,9 +95,7 @@ impl Socket {
     /// Those of the system, when the runtime is to watch one descriptor more.
     pub(crate) fn split(self) -> io::Result<(ReadHalf, WriteHalf)> {
         let socket = Arc::new(self);
-        let read = ReadHalf {
-            watched: watch(socket.clone(), Interest::READABLE)?,
-        };
+        let read = ReadHalf::of(&socket)?;
         Ok((read, WriteHalf { socket }))
     }
 
@@ -101,6 +105,8 @@ impl Socket {
             Self::Tcp(stream) => { stream }.read(bytes),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.read(bytes),
+            #[cfg(test)]
+            Self::Simulated(_) => unreachable!("read as `ReadHalf::Simulated`"),
         }
     }
 
@@ -134,6 +140,8 @@ impl Socket {
             // Before the handshake there is no way to say anything but that this is the end.
             #[cfg(feature = "tls")]
             Self::Tls(_) => Ok(0),
+            #[cfg(test)]
+            Self::Simulated(stream) => stream.write(bytes),
         };
         let _ = self.end();
     }
@@ -145,6 +153,8 @@ impl Socket {
             Self::Tcp(stream) => stream.try_clone().map(Self::Tcp),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.clone_stream().map(Self::Tcp),
+            #[cfg(test)]
+            Self::Simulated(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -155,37 +165,65 @@ impl Socket {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.end(),
+            #[cfg(test)]
+            Self::Simulated(stream) => {
+                stream.end_output();
+                Ok(())
+            }
         }
     }
 }
 
 /// The half that one task reads.
 #[derive(Debug)]
-pub(crate) struct ReadHalf {
-    watched: AsyncFd<Arc<Socket>>,
+pub(crate) enum ReadHalf {
+    Watched(AsyncFd<Arc<Socket>>),
+    #[cfg(test)]
+    Simulated(simulated::Input),
 }
 
 impl ReadHalf {
+    fn of(socket: &Arc<Socket>) -> io::Result<Self> {
+        match &**socket {
+            #[cfg(test)]
+            Socket::Simulated(stream) => Ok(Self::Simulated(stream.input())),
+            _ => watch(socket.clone(), Interest::READABLE).map(Self::Watched),
+        }
+    }
+
     /// Makes the present runtime the one that watches it.
     ///
     /// # Errors
     ///
     /// As [`Socket::split`].
     pub(crate) fn move_here(&mut self) -> io::Result<()> {
-        self.watched = watch(self.watched.get_ref().clone(), Interest::READABLE)?;
+        match self {
+            Self::Watched(watched) => *self = Self::of(watched.get_ref())?,
+            #[cfg(test)]
+            Self::Simulated(_) => {}
+        }
         Ok(())
     }
 
     #[cfg(feature = "tls")]
-    pub(crate) fn socket(&self) -> &Socket {
-        self.watched.get_ref()
+    fn watched(&self) -> &AsyncFd<Arc<Socket>> {
+        match self {
+            Self::Watched(watched) => watched,
+            #[cfg(test)]
+            Self::Simulated(_) => unreachable!("simulated streams have no TLS"),
+        }
+    }
+
+    #[cfg(all(test, feature = "tls"))]
+    pub(super) fn socket(&self) -> &Socket {
+        self.watched().get_ref()
     }
 
     /// Calls `step` whenever there is input, until it does not return `WouldBlock`.
     #[cfg(feature = "tls")]
     pub(super) async fn attempt(&self, step: impl Fn() -> io::Result<()>) -> io::Result<()> {
         loop {
-            let mut input = self.watched.readable().await?;
+            let mut input = self.watched().readable().await?;
             if let Ok(result) = input.try_io(|_| step()) {
                 return result;
             }
@@ -199,18 +237,23 @@ impl AsyncRead for ReadHalf {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let watched = match &*self {
+            Self::Watched(watched) => watched,
+            #[cfg(test)]
+            Self::Simulated(input) => return input.poll_read(cx, buf),
+        };
         let space = buf.initialize_unfilled();
-        if let Some(result) = self.watched.get_ref().take_ready(space) {
+        if let Some(result) = watched.get_ref().take_ready(space) {
             buf.advance(result?);
             return Poll::Ready(Ok(()));
         }
         loop {
-            let mut input = ready!(self.watched.poll_read_ready(cx))?;
+            let mut input = ready!(watched.poll_read_ready(cx))?;
             match input.try_io(|socket| socket.get_ref().read(space)) {
                 Ok(Ok(n)) => {
                     // A stream that gives less than it could is empty: that is known without asking
                     // again. What arrives meanwhile makes it ready again.
-                    if 0 < n && n < space.len() && !self.watched.get_ref().has_unread() {
+                    if 0 < n && n < space.len() && !watched.get_ref().has_unread() {
                         input.clear_ready();
                     }
                     buf.advance(n);
@@ -238,6 +281,8 @@ impl WriteHalf {
             Socket::Tcp(stream) => { stream }.write(bytes),
             #[cfg(feature = "tls")]
             Socket::Tls(stream) => stream.write(&[IoSlice::new(bytes)]),
+            #[cfg(test)]
+            Socket::Simulated(stream) => stream.write(bytes),
         })
     }
 
@@ -247,6 +292,8 @@ impl WriteHalf {
             Socket::Tcp(stream) => { stream }.write_vectored(parts),
             #[cfg(feature = "tls")]
             Socket::Tls(stream) => stream.write(parts),
+            #[cfg(test)]
+            Socket::Simulated(stream) => stream.write_vectored(parts),
         })
     }
 
@@ -274,13 +321,22 @@ impl WriteHalf {
         }
     }
 
+    #[cfg(feature = "tls")]
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
     /// Starts to watch for room, with a descriptor of its own.
     pub(crate) fn watch_room(&self) -> RoomWatch {
+        #[cfg(test)]
+        if let Socket::Simulated(stream) = &*self.socket {
+            return stream
+                .watch_room()
+                .map_or(RoomWatch::Unwatched, RoomWatch::Simulated);
+        }
         let second = self.socket.try_clone();
         let watched = second.and_then(|fd| watch(fd, Interest::WRITABLE));
-        RoomWatch {
-            watched: watched.ok(),
-        }
+        watched.map_or(RoomWatch::Unwatched, RoomWatch::Watched)
     }
 
     /// Writes all of `bytes`; for the handshake, before anybody else can write.
@@ -324,18 +380,26 @@ fn retry(mut write: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
 /// Tells when a full socket has room again. Takes a descriptor as long as it lives; when none is
 /// left, the socket is tried again every [`RETRY_INTERVAL`].
 #[derive(Debug)]
-pub(crate) struct RoomWatch {
-    watched: Option<AsyncFd<Socket>>,
+pub(crate) enum RoomWatch {
+    Watched(AsyncFd<Socket>),
+    Unwatched,
+    #[cfg(test)]
+    Simulated(simulated::RoomWatch),
 }
 
 impl RoomWatch {
     /// Waits until a write may succeed. To be called first, and again after a write that did not.
     pub(crate) async fn wait(&self) -> io::Result<()> {
-        match &self.watched {
+        match self {
             // Cleared before the write: room that comes during it counts.
-            Some(watched) => watched.writable().await.map(|mut room| room.clear_ready()),
-            None => {
+            Self::Watched(fd) => fd.writable().await.map(|mut room| room.clear_ready()),
+            Self::Unwatched => {
                 tokio::time::sleep(RETRY_INTERVAL).await;
+                Ok(())
+            }
+            #[cfg(test)]
+            Self::Simulated(watch) => {
+                watch.wait().await;
                 Ok(())
             }
         }

@@ -9,11 +9,13 @@ HOST_ELBUS_CRATES_FILES = \
 	alloca/alloca-0.4.0.crate \
 	anes/anes-0.1.6.crate \
 	anstyle/anstyle-1.0.14.crate \
+	assoc/assoc-0.1.3.crate \
 	async-channel/async-channel-2.5.0.crate \
 	async-trait/async-trait-0.1.92.crate \
 	autocfg/autocfg-1.5.1.crate \
 	base64/base64-0.22.1.crate \
 	bitflags/bitflags-2.13.2.crate \
+	bitvec/bitvec-1.1.1.crate \
 	byteorder/byteorder-1.5.0.crate \
 	bytes/bytes-1.12.1.crate \
 	cast/cast-0.3.0.crate \
@@ -31,7 +33,9 @@ HOST_ELBUS_CRATES_FILES = \
 	clap_lex/clap_lex-1.1.1.crate \
 	clap_mangen/clap_mangen-0.3.3.crate \
 	concurrent-queue/concurrent-queue-2.5.0.crate \
+	const-siphasher/const-siphasher-1.0.2.crate \
 	core_detect/core_detect-1.0.0.crate \
+	corosensei/corosensei-0.3.4.crate \
 	cpufeatures/cpufeatures-0.3.1.crate \
 	criterion/criterion-0.8.2.crate \
 	criterion-plot/criterion-plot-0.8.2.crate \
@@ -46,6 +50,7 @@ HOST_ELBUS_CRATES_FILES = \
 	event-listener/event-listener-5.4.2.crate \
 	event-listener-strategy/event-listener-strategy-0.5.4.crate \
 	find-msvc-tools/find-msvc-tools-0.1.15.crate \
+	funty/funty-2.0.0.crate \
 	futures-core/futures-core-0.3.34.crate \
 	getrandom/getrandom-0.2.17.crate \
 	getrandom/getrandom-0.4.3.crate \
@@ -55,6 +60,7 @@ HOST_ELBUS_CRATES_FILES = \
 	hdrhistogram/hdrhistogram-7.6.0.crate \
 	heapless/heapless-0.9.3.crate \
 	heck/heck-0.5.0.crate \
+	hex/hex-0.4.3.crate \
 	hostname/hostname-0.4.2.crate \
 	indexmap/indexmap-2.14.2.crate \
 	ipnet/ipnet-2.12.2.crate \
@@ -75,6 +81,7 @@ HOST_ELBUS_CRATES_FILES = \
 	once_cell/once_cell-1.21.4.crate \
 	oorandom/oorandom-11.1.5.crate \
 	ordered-float/ordered-float-2.10.1.crate \
+	owo-colors/owo-colors-4.4.0.crate \
 	page_size/page_size-0.6.0.crate \
 	parking/parking-2.2.1.crate \
 	parking_lot/parking_lot-0.12.5.crate \
@@ -82,12 +89,18 @@ HOST_ELBUS_CRATES_FILES = \
 	pem/pem-3.0.6.crate \
 	pin-project-lite/pin-project-lite-0.2.17.crate \
 	powerfmt/powerfmt-0.2.1.crate \
+	ppv-lite86/ppv-lite86-0.2.21.crate \
 	proc-macro2/proc-macro2-1.0.107.crate \
 	proptest/proptest-1.12.0.crate \
 	quote/quote-1.0.47.crate \
 	r-efi/r-efi-6.0.0.crate \
+	radium/radium-0.7.0.crate \
+	rand/rand-0.8.8.crate \
 	rand/rand-0.10.3.crate \
+	rand_chacha/rand_chacha-0.3.1.crate \
+	rand_core/rand_core-0.6.4.crate \
 	rand_core/rand_core-0.10.1.crate \
+	rand_pcg/rand_pcg-0.3.1.crate \
 	rand_xorshift/rand_xorshift-0.5.0.crate \
 	rcgen/rcgen-0.13.2.crate \
 	redox_syscall/redox_syscall-0.5.18.crate \
@@ -104,6 +117,7 @@ HOST_ELBUS_CRATES_FILES = \
 	rustls-pki-types/rustls-pki-types-1.15.1.crate \
 	rustls-webpki/rustls-webpki-0.103.16.crate \
 	same-file/same-file-1.0.6.crate \
+	scoped-tls/scoped-tls-1.0.1.crate \
 	scopeguard/scopeguard-1.2.0.crate \
 	serde/serde-1.0.229.crate \
 	serde-transcode/serde-transcode-1.1.1.crate \
@@ -113,6 +127,10 @@ HOST_ELBUS_CRATES_FILES = \
 	serde_json/serde_json-1.0.154.crate \
 	serde_spanned/serde_spanned-1.1.3.crate \
 	shlex/shlex-2.0.1.crate \
+	shuttle/shuttle-0.9.9.crate \
+	shuttle-engine/shuttle-engine-0.1.7.crate \
+	shuttle-schedulers/shuttle-schedulers-0.1.1.crate \
+	shuttle-std/shuttle-std-0.1.5.crate \
 	signal-hook/signal-hook-0.3.18.crate \
 	signal-hook-mio/signal-hook-mio-0.2.5.crate \
 	signal-hook-registry/signal-hook-registry-1.4.8.crate \
@@ -123,6 +141,7 @@ HOST_ELBUS_CRATES_FILES = \
 	syn/syn-2.0.119.crate \
 	syn/syn-3.0.9.crate \
 	syslog/syslog-7.0.0.crate \
+	tap/tap-1.0.1.crate \
 	tikv-jemalloc-sys/tikv-jemalloc-sys-0.7.1+5.3.1-0-g81034ce1f1373e37dc865038e1bc8eeecf559ce8.crate \
 	tikv-jemallocator/tikv-jemallocator-0.7.0.crate \
 	time/time-0.3.55.crate \
@@ -135,6 +154,8 @@ HOST_ELBUS_CRATES_FILES = \
 	toml_datetime/toml_datetime-1.1.3+spec-1.1.0.crate \
 	toml_parser/toml_parser-1.1.5+spec-1.1.0.crate \
 	toml_writer/toml_writer-1.2.0+spec-1.1.0.crate \
+	tracing/tracing-0.1.44.crate \
+	tracing-core/tracing-core-0.1.36.crate \
 	unarray/unarray-0.1.4.crate \
 	unicode-ident/unicode-ident-1.0.27.crate \
 	untrusted/untrusted-0.9.0.crate \
@@ -146,6 +167,7 @@ HOST_ELBUS_CRATES_FILES = \
 	winapi-x86_64-pc-windows-gnu/winapi-x86_64-pc-windows-gnu-0.4.0.crate \
 	windows-link/windows-link-0.2.1.crate \
 	windows-sys/windows-sys-0.52.0.crate \
+	windows-sys/windows-sys-0.59.0.crate \
 	windows-sys/windows-sys-0.61.2.crate \
 	windows-targets/windows-targets-0.52.6.crate \
 	windows_aarch64_gnullvm/windows_aarch64_gnullvm-0.52.6.crate \
@@ -157,6 +179,7 @@ HOST_ELBUS_CRATES_FILES = \
 	windows_x86_64_gnullvm/windows_x86_64_gnullvm-0.52.6.crate \
 	windows_x86_64_msvc/windows_x86_64_msvc-0.52.6.crate \
 	winnow/winnow-1.0.5.crate \
+	wyz/wyz-0.5.1.crate \
 	yasna/yasna-0.5.2.crate \
 	zerocopy/zerocopy-0.8.63.crate \
 	zerocopy-derive/zerocopy-derive-0.8.63.crate \

@@ -14,6 +14,10 @@
 //!
 //! Here is what there is; `queue` is how frames get in, `write` how they leave.
 
+#[cfg(test)]
+mod audit;
+#[cfg(all(test, shuttle))]
+mod model;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -23,9 +27,10 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::sync::{Notify, futures::Notified};
 
+#[cfg(test)]
+pub(crate) use audit::Allowance;
 pub(crate) use queue::{Account, Encoded, Push};
 #[cfg(feature = "broker")]
 pub(crate) use queue::{RunTotals, Vacancy};
@@ -33,6 +38,7 @@ pub(crate) use queue::{RunTotals, Vacancy};
 use super::segments::Segments;
 pub(crate) use super::segments::{Load, Payload};
 use super::socket::WriteHalf;
+use super::sync::Mutex;
 use crate::limits::MAX_WAITING_ACKS;
 
 /// Shorter times are not worth a timer.

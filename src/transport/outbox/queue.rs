@@ -1,10 +1,9 @@
 //! What goes into an outbox: single frames, and runs of them.
 
-use parking_lot::MutexGuard;
-
 use super::{Bounds, Outbox, State, Writer};
-use crate::limits::QUEUE_RESERVE_FRAMES;
+use crate::limits::{QUEUE_RESERVE_BYTES, QUEUE_RESERVE_FRAMES};
 use crate::transport::segments::{Load, Payload};
+use crate::transport::sync::MutexGuard;
 
 /// A frame as it leaves.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +78,12 @@ impl Bounds {
             Account::Frame => {
                 load.frames < self.frames && (load.bytes + bytes <= self.bytes || load.frames == 0)
             }
-            Account::Control => load.frames < self.frames + QUEUE_RESERVE_FRAMES,
+            Account::Control => {
+                // A large frame that waits alone leaves the reserve as it is.
+                load.frames < self.frames + QUEUE_RESERVE_FRAMES
+                    && (load.bytes + bytes <= self.bytes + QUEUE_RESERVE_BYTES
+                        || load.frames <= QUEUE_RESERVE_FRAMES)
+            }
             Account::Ack => true,
         }
     }

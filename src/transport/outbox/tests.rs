@@ -1,6 +1,7 @@
 //! What an outbox sends, and when.
 
 use super::*;
+use crate::limits::{QUEUE_RESERVE_BYTES, QUEUE_RESERVE_FRAMES};
 use crate::transport::socket::Socket;
 use std::io::Read;
 use std::os::unix::net::UnixStream;
@@ -17,6 +18,30 @@ async fn outbox() -> (Outbox, UnixStream) {
     };
     let (_, output) = Socket::Unix(near).split().expect("a runtime");
     (Outbox::new(output, bounds), far)
+}
+
+/// Otherwise the announcements of many clients with long names would take many times the bound.
+#[tokio::test]
+async fn announcements_are_bounded_in_bytes_too() {
+    const BYTES: usize = 1000;
+    let (near, _far) = UnixStream::pair().expect("sockets");
+    let bounds = Bounds {
+        frames: 8192,
+        bytes: 10 * BYTES,
+        linger: None,
+    };
+    let (_, output) = Socket::Unix(near).split().expect("a runtime");
+    let outbox = Outbox::new(output, bounds);
+    let announcement = Encoded {
+        head: &[0; BYTES],
+        payload: Payload::Copied(&[]),
+        realtime: false,
+        counted: 0,
+    };
+    while let Push::Queued { .. } = outbox.push(announcement, Account::Control) {}
+    let (load, _) = outbox.totals();
+    assert!(load.frames >= QUEUE_RESERVE_FRAMES, "{load:?}");
+    assert!(load.bytes <= bounds.bytes + QUEUE_RESERVE_BYTES, "{load:?}");
 }
 
 /// The broker says nothing to those who hear from it anyway. A client that is asked to ping

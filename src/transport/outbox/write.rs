@@ -4,13 +4,13 @@ use std::io;
 use std::mem;
 use std::time::Duration;
 
-use parking_lot::MutexGuard;
 use tokio::time::Instant;
 
 use super::{Load, Outbox, State, TIMER_RESOLUTION, Writer};
 use crate::limits::LINGER_BYTES;
 use crate::transport::deadline;
 use crate::transport::socket::WriteHalf;
+use crate::transport::sync::MutexGuard;
 
 /// How often [`Outbox::flush`] goes back for what others have queued meanwhile. After that the
 /// peer's own task goes on, so that no source works for others without end.

@@ -33,7 +33,7 @@ pub(crate) async fn open(input: &ReadHalf, output: &WriteHalf) -> io::Result<()>
     loop {
         // First what was said last: also the end of the handshake has to leave.
         output.write_all(&[]).await?;
-        let Socket::Tls(stream) = input.socket() else {
+        let Socket::Tls(stream) = output.socket() else {
             return Ok(());
         };
         if !stream.is_opening() {
