@@ -208,13 +208,16 @@ impl ListenerOptions {
             ("max_connections", text(self.max_connections)),
             ("max_per_source", text(self.max_per_source)),
             ("connect_rate", text(self.connect_rate)),
-            ("timeout", self.timeout.map(|limit| format!("{limit:?}"))),
+            (
+                "timeout",
+                text(self.timeout.map(|limit| limit.as_secs_f64())),
+            ),
             ("max_frame", text(self.max_frame)),
             ("queue_size", text(self.queue_size)),
             ("queue_bytes", text(self.queue_bytes)),
             ("overflow", text(self.overflow)),
             ("buf_size", text(self.buf_size)),
-            ("buf_ttl", self.buf_ttl.map(|ttl| format!("{ttl:?}"))),
+            ("buf_ttl", text(self.buf_ttl.map(|ttl| ttl.as_micros()))),
         ]);
         given.extend(self.tls.given());
         given
