@@ -16,6 +16,9 @@ use matching::{FilterTrie, MASK, NameTrie, Syntax, TOPIC};
 
 // Not a part of the library's interface.
 #[allow(unused)]
+#[path = "../../src/maps.rs"]
+mod maps;
+#[allow(unused)]
 #[path = "../../src/matching/mod.rs"]
 mod matching;
 
