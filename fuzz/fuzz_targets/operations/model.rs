@@ -95,6 +95,11 @@ impl Model {
         }
     }
 
+    fn is_internal(&self, name: &str) -> bool {
+        let mut seated = self.seats.iter().flatten();
+        seated.any(|client| client.name == name && client.transport == Transport::Internal)
+    }
+
     /// Those that are registered.
     fn clients(&mut self) -> impl Iterator<Item = &mut Client> {
         let seated = self.seats.iter_mut().flatten();
@@ -296,7 +301,10 @@ impl Model {
             }
             Operation::Publish(topic, payload) | Operation::PublishFor(topic, _, payload) => {
                 let rules = rights.and_then(|rights| rights.publish_texts());
-                let is_allowed = allowed(rules, |rule| FILTERS.matches(rule, topic));
+                // What the broker announces, nobody beyond its process can imitate.
+                let is_reserved = *topic == BROKER_NAME || topic.starts_with(".broker/");
+                let is_allowed = (!is_reserved || self.is_internal(sender))
+                    && allowed(rules, |rule| FILTERS.matches(rule, topic));
                 (is_allowed, FrameKind::Publish, Some(*topic), payload)
             }
             _ => return DATA,
