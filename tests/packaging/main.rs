@@ -17,6 +17,7 @@ mod install;
 #[path = "../common/missing.rs"]
 mod missing;
 mod programs;
+mod promises;
 mod recipes;
 mod release;
 mod scripts;
