@@ -17,7 +17,7 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../src/bin/elbusd/config/mod.rs"]
 mod config;
 #[allow(unused)]
-#[path = "../../src/bin/elbusd/options.rs"]
+#[path = "../../src/bin/elbusd/options/mod.rs"]
 mod options;
 #[allow(unused)]
 #[path = "../../src/bin/elbusd/without_tls.rs"]

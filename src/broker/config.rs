@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{AaaMap, HostList};
-use super::peer::Liberties;
+use super::origin::Liberties;
 use super::sources::SourceLimits;
 use crate::limits::{
     DEFAULT_MAX_CLIENTS, DEFAULT_MAX_FRAME, DEFAULT_MAX_HANDSHAKES, DEFAULT_QUEUE_BYTES,

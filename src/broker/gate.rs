@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::config::ServerConfig;
-use super::peer::Origin;
+use super::origin::Origin;
 use super::sources::{Sources, Visit};
 use super::tally::Tally;
 use crate::protocol::ERR_BUSY;

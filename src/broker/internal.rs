@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::hub::Hub;
-use super::peer::{Channel, Identity, Inbox, Kind, Liberties, Origin, Peer};
+use super::origin::{Identity, Kind, Liberties, Origin};
+use super::peer::{Channel, Inbox, Peer};
 use super::router::{Routed, Router};
 use super::topics::FilterSet;
 use crate::borrow::Cow;

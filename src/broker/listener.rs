@@ -12,14 +12,16 @@ use super::admission::{Admission, Place};
 use super::config::ServerConfig;
 use super::gate::Gate;
 use super::hub::Hub;
-use super::peer::{Identity, Inbox, Kind, Origin, Peer, Reason};
+use super::origin::{Identity, Kind, Origin};
+use super::peer::{Inbox, Peer, Reason};
 use super::router::Router;
 use super::session::Session;
 use super::sources::Visit;
 use super::ticker::Ticker;
 #[cfg(feature = "tls")]
 use super::tls::TlsServer;
-use super::{handshake, refresh, workers};
+use super::{handshake, refresh, socket_path, workers};
+use crate::Error;
 use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN};
 use crate::protocol::delivery::PING;
 use crate::transport::intake::Intake;
@@ -126,6 +128,19 @@ impl Acceptor {
             }
         }
     }
+}
+
+/// Listens on a TCP address, `HOST:PORT`.
+///
+/// # Errors
+///
+/// `Io` if it cannot be bound.
+pub(super) async fn bind_tcp(address: &str) -> Result<TcpListener, Error> {
+    let explain = |e: io::Error| Error::io(format_args!("cannot bind {address}: {e}"));
+    let socket = TcpListener::bind(address).await.map_err(explain)?;
+    // The runtime's own number is too small for a plant in which the power comes back.
+    socket_path::set_backlog(&socket).map_err(explain)?;
+    Ok(socket)
 }
 
 /// Accepts connections for ever.

@@ -44,6 +44,7 @@ mod handshake;
 mod hub;
 mod internal;
 mod listener;
+mod origin;
 mod parcel;
 mod peer;
 mod refresh;
@@ -59,7 +60,6 @@ mod tls;
 mod topics;
 mod workers;
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -252,10 +252,7 @@ impl Broker {
         addr: &str,
         config: ServerConfig,
     ) -> Result<(), Error> {
-        let explain = |e: io::Error| Error::io(format_args!("cannot bind {addr}: {e}"));
-        let socket = TcpListener::bind(addr).await.map_err(explain)?;
-        // The runtime's own number is too small for a plant in which the power comes back.
-        socket_path::set_backlog(&socket).map_err(explain)?;
+        let socket = listener::bind_tcp(addr).await?;
         self.listen(addr, Acceptor::Tcp(socket), config)
     }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::access::is_trusted_user;
-use super::peer::Identity;
+use super::origin::Identity;
 use crate::limits::MAX_SOURCES;
 
 /// How far a source may be ahead of its rate.

@@ -12,7 +12,7 @@ use webpki::EndEntityCert;
 
 use super::Broker;
 use super::config::ServerConfig;
-use super::listener::Acceptor;
+use super::listener::{self, Acceptor};
 use crate::Error;
 use crate::address::Address;
 use crate::protocol::names::primary_name;
@@ -170,9 +170,7 @@ impl Broker {
         config: ServerConfig,
         tls: &TlsServer,
     ) -> Result<(), Error> {
-        let socket = TcpListener::bind(addr)
-            .await
-            .map_err(|e| Error::io(format_args!("cannot bind {addr}: {e}")))?;
+        let socket = listener::bind_tcp(addr).await?;
         let port = Address::Tls(addr.to_owned()).to_string();
         self.listen(&port, Acceptor::Tls(socket, tls.clone()), config)
     }

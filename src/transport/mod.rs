@@ -10,6 +10,7 @@
 pub(crate) mod deadline;
 pub(crate) mod intake;
 pub(crate) mod outbox;
+mod room;
 mod segments;
 #[cfg(test)]
 pub(crate) mod simulated;

@@ -11,19 +11,16 @@ use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, Interest, ReadBuf};
 
+use super::room::RoomWatch;
 #[cfg(test)]
 use super::simulated;
 #[cfg(feature = "tls")]
 use super::tls::TlsStream;
 use super::watch::watch;
-
-/// How often a full socket is tried again when there is no descriptor left to watch it with.
-const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A connected stream that does not block. It belongs to no runtime.
 #[derive(Debug)]
@@ -373,35 +370,6 @@ fn retry(mut write: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
         match write() {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
-        }
-    }
-}
-
-/// Tells when a full socket has room again. Takes a descriptor as long as it lives; when none is
-/// left, the socket is tried again every [`RETRY_INTERVAL`].
-#[derive(Debug)]
-pub(crate) enum RoomWatch {
-    Watched(AsyncFd<Socket>),
-    Unwatched,
-    #[cfg(test)]
-    Simulated(simulated::RoomWatch),
-}
-
-impl RoomWatch {
-    /// Waits until a write may succeed. To be called first, and again after a write that did not.
-    pub(crate) async fn wait(&self) -> io::Result<()> {
-        match self {
-            // Cleared before the write: room that comes during it counts.
-            Self::Watched(fd) => fd.writable().await.map(|mut room| room.clear_ready()),
-            Self::Unwatched => {
-                tokio::time::sleep(RETRY_INTERVAL).await;
-                Ok(())
-            }
-            #[cfg(test)]
-            Self::Simulated(watch) => {
-                watch.wait().await;
-                Ok(())
-            }
         }
     }
 }

@@ -22,6 +22,7 @@ mod event;
 mod model;
 mod plan;
 mod request;
+mod rights;
 mod scene;
 
 use libfuzzer_sys::fuzz_target;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{AaaMap, Rights};
-use crate::broker::peer::Identity;
+use crate::broker::origin::Identity;
 use crate::protocol::names::primary_name;
 
 /// The rights of a connected client, as they are now.

@@ -4,7 +4,7 @@ use super::hosts::Hosts;
 use super::is_trusted_user;
 use super::methods::{Method, Methods};
 use super::scope::Scope;
-use crate::broker::peer::Identity;
+use crate::broker::origin::Identity;
 use crate::broker::{BROKER_NAME, BROKER_WARN_TOPIC};
 use crate::matching::{MASK, TOPIC};
 use crate::protocol::names::primary_name;

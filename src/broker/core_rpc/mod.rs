@@ -14,7 +14,8 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::access::{Method, is_trusted_user};
 use super::hub::Hub;
-use super::peer::{Inbox, Kind, Peer};
+use super::origin::Kind;
+use super::peer::{Inbox, Peer};
 use super::{BROKER_NAME, Broker};
 use crate::borrow::Cow;
 use crate::protocol::rpc::{
@@ -310,7 +311,7 @@ impl super::Broker {
 #[cfg(test)]
 mod tests {
     use super::super::internal::origin;
-    use super::super::peer::{Identity, Origin};
+    use super::super::origin::{Identity, Origin};
     use super::*;
 
     #[test]

@@ -3,7 +3,8 @@
 use super::*;
 use crate::broker::config::{BrokerOptions, Overflow};
 use crate::broker::internal::origin;
-use crate::broker::peer::{Channel, Inbox, Kind};
+use crate::broker::origin::Kind;
+use crate::broker::peer::{Channel, Inbox};
 use crate::broker::topics::FilterSet;
 use crate::limits::SEGMENT_BYTES;
 use crate::protocol::operation::FrameOp;
