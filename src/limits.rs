@@ -20,7 +20,8 @@ pub const DELIVERY_OVERHEAD: usize = MAX_NAME_BYTES + 1;
 pub const DEFAULT_MAX_CLIENTS: usize = 1024;
 
 /// Connections of one listener that wait to be accepted; the system may allow fewer
-/// (`net.core.somaxconn`). Beyond that UNIX clients wait, and TCP clients try again after a second.
+/// (`net.core.somaxconn`). Where the C library knows smaller numbers only (musl), it is what the
+/// system allows. Beyond that UNIX clients wait, and TCP clients try again after a second.
 pub const LISTEN_BACKLOG: i32 = 1024;
 
 /// Connections of one listener that are in the handshake at a time, unless configured. For the next

@@ -90,7 +90,8 @@ pub(super) async fn listen_at(
 
 /// Has a bound socket listen, or changes how many connections may wait at one that listens already.
 pub(super) fn set_backlog(socket: &impl AsFd) -> io::Result<()> {
-    let backlog = Backlog::new(LISTEN_BACKLOG).unwrap_or(Backlog::MAXCONN);
+    // Some C libraries (musl) know of 128 at most; the system knows better.
+    let backlog = Backlog::new(LISTEN_BACKLOG).unwrap_or(Backlog::MAXALLOWABLE);
     Ok(listen(socket, backlog)?)
 }
 
