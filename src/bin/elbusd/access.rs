@@ -14,7 +14,7 @@ use crate::options::ListenerOptions;
 /// The rules and the file that they come from.
 pub struct Rules {
     path: PathBuf,
-    /// As it is in force.
+    /// As it was at the start: what a reload cannot change is compared with it.
     config: Config,
     common: Doorkeeper,
     /// Of the listeners in the file.
@@ -100,7 +100,7 @@ impl Rules {
     /// # Errors
     ///
     /// A message for humans that names the file; nothing has changed then.
-    pub fn reload(&mut self) -> Result<Changes, String> {
+    pub fn reload(&self) -> Result<Changes, String> {
         let new = Config::load(&self.path)?;
         let restart = |what: &str| {
             let file = self.path.display();
@@ -134,8 +134,6 @@ impl Rules {
                 changes.own.push((address.clone(), change));
             }
         }
-        // Those settings stay as they were, until the next start.
-        self.config.access = new.access;
         Ok(changes)
     }
 }

@@ -187,12 +187,12 @@ struct Reloaded {
 
 impl Reloaded {
     /// Reads everything again. False if anything cannot be used; that stays as it was.
-    fn reload(&mut self, broker: &Broker) -> bool {
+    fn reload(&self, broker: &Broker) -> bool {
         if self.rules.is_none() && !self.certificates.exist() {
             log::info!("SIGHUP: there is no configuration to reload, nothing changes");
             return true;
         }
-        let rules = self.rules.as_mut();
+        let rules = self.rules.as_ref();
         let has_rules = rules.is_none_or(|rules| reload_rules(broker, rules));
         self.certificates.reload() && has_rules
     }
@@ -200,7 +200,7 @@ impl Reloaded {
 
 /// Reads the access rules again. When the log says that they are in force, they are, also for clients
 /// that are connected. False if the rules cannot be used.
-fn reload_rules(broker: &Broker, rules: &mut Rules) -> bool {
+fn reload_rules(broker: &Broker, rules: &Rules) -> bool {
     match rules.reload() {
         Ok(change) => {
             broker.refresh_access();
