@@ -3,6 +3,7 @@
 
 use crate::common::*;
 use nix::sys::signal::Signal;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +16,18 @@ fn sleep(broker: &Broker, meanwhile: impl FnOnce()) {
     // No event tells that a process that does nothing has done so for long enough.
     thread::sleep(SLEEP);
     broker.signal(Signal::SIGCONT);
+}
+
+/// Waits until the counter has begun to count, and counts no more.
+fn wait_until_still(counter: &AtomicU32) {
+    let mut last = 0;
+    eventually("a sender that waits", || {
+        thread::sleep(Duration::from_millis(100));
+        let now = counter.load(Ordering::Relaxed);
+        let is_still = last > 0 && now == last;
+        last = now;
+        is_still.then_some(())
+    });
 }
 
 /// What clients sent while the broker slept was in time, although all its timers have run out.
@@ -55,14 +68,18 @@ fn h15_a_full_queue_survives_the_sleep() {
         let mut sender = bus.quiet_client("sender");
         let mut writer = Wire::new(sender.stream().try_clone().expect("a second handle"));
         let payload = vec![7; 16 * 1024];
+        let sent = AtomicU32::new(0);
         thread::scope(|scope| {
             // More than the sockets and the queue take.
             scope.spawn(|| {
                 for id in 0..500 {
                     writer.send_raw(&message(id, PROCESSED, "receiver", &payload));
+                    sent.fetch_add(1, Ordering::Relaxed);
                 }
             });
             receiver.expect_bytes(&got_message(0, "sender", &payload));
+            // From here on the sender waits as well.
+            wait_until_still(&sent);
             sleep(&bus.broker, || {
                 // There is room in the socket, of which the broker has not been told.
                 receiver.expect_bytes(&got_message(0, "sender", &payload));

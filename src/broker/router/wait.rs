@@ -48,7 +48,7 @@ impl Router {
             code = match &receiver.inbox {
                 Inbox::Channel(channel) => {
                     let sending = channel.frames.send(parcel.frame());
-                    match tokio::time::timeout_at(since + self.timeout, sending).await {
+                    match deadline::timeout_at(since + self.timeout, sending).await {
                         Ok(Ok(())) => {
                             channel.count(parcel.counted);
                             RESPONSE_OK

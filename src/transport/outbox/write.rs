@@ -198,13 +198,18 @@ impl Outbox {
         let progress_now = || (self.progress().bytes, socket.uncounted_progress());
         let mut progress = progress_now();
         let mut since = Instant::now();
+        let mut was_late = false;
         loop {
-            match stall_limit {
-                Some(limit) => deadline::timeout_at(since + limit, room.wait())
-                    .await
-                    .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??,
-                None => room.wait().await?,
+            let announced = match stall_limit {
+                Some(limit) => deadline::timeout_at(since + limit, room.wait()).await,
+                None => Ok(room.wait().await),
+            };
+            let is_up = announced.is_err();
+            if let Ok(result) = announced {
+                result?;
             }
+            // When the time is up there may be room all the same: the system announces it when
+            // there is plenty.
             if !self.fill(&socket)? {
                 return Ok(());
             }
@@ -213,6 +218,11 @@ impl Outbox {
             if now != progress {
                 progress = now;
                 since = Instant::now();
+                was_late = false;
+            } else if stall_limit.is_some_and(|limit| since.elapsed() >= limit)
+                && (is_up || mem::replace(&mut was_late, true))
+            {
+                return Err(io::ErrorKind::TimedOut.into());
             }
         }
     }
