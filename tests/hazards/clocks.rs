@@ -18,18 +18,6 @@ fn sleep(broker: &Broker, meanwhile: impl FnOnce()) {
     broker.signal(Signal::SIGCONT);
 }
 
-/// Waits until the counter has begun to count, and counts no more.
-fn wait_until_still(counter: &AtomicU32) {
-    let mut last = 0;
-    eventually("a sender that waits", || {
-        thread::sleep(Duration::from_millis(100));
-        let now = counter.load(Ordering::Relaxed);
-        let is_still = last > 0 && now == last;
-        last = now;
-        is_still.then_some(())
-    });
-}
-
 /// What clients sent while the broker slept was in time, although all its timers have run out.
 #[test]
 fn h15_who_did_nothing_wrong_stays() {

@@ -37,6 +37,10 @@ impl Patience {
         }
     }
 
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// Lets go of the timer, which belongs to a runtime.
     pub(super) fn leave_runtime(&mut self) {
         self.timer = None;

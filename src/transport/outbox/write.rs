@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Load, Outbox, State, TIMER_RESOLUTION, Writer};
-use crate::limits::LINGER_BYTES;
+use crate::limits::{FREE_MEMORY_BYTES, LINGER_BYTES};
 use crate::transport::deadline;
 use crate::transport::socket::WriteHalf;
 use crate::transport::sync::MutexGuard;
@@ -94,6 +94,8 @@ impl Outbox {
             return (state, result);
         }
         state.load.remove(gone);
+        let own = state.load.own.saturating_sub(FREE_MEMORY_BYTES);
+        state.charge.lower(own);
         state.left.frames += (gone.frames + gone.acks) as u64;
         state.left.bytes += (gone.bytes + batch.written() - before) as u64;
         if batch.is_empty() {
@@ -260,6 +262,7 @@ impl Outbox {
         state.waiting.clear();
         state.spare.clear();
         state.load = Load::default();
+        state.charge.lower(0);
         state.starved = false;
         self.room.notify_waiters();
         self.handover.notify_one();
