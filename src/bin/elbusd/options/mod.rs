@@ -36,8 +36,8 @@ pub struct BrokerLimits {
     )]
     pub max_subscriptions: Option<usize>,
 
-    /// What queues, large frames and topic filters of all clients together
-    /// may take; then senders wait, and frames are refused [default: 32M]
+    /// What queues, large frames and topic filters of all clients may
+    /// take together; then senders wait, or are refused [default: 32M]
     #[arg(
         help_heading = "Clients", verbatim_doc_comment,
         long, value_name = "BYTES", value_parser = values::byte_size
