@@ -1,0 +1,6 @@
+"""Client and RPC layer for asyncio. A client belongs to the event loop it was connected in."""
+
+from .client import Client, Operation
+from .rpc import Call, Rpc
+
+__all__ = ["Client", "Rpc", "Operation", "Call"]
