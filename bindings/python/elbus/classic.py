@@ -181,9 +181,11 @@ def handler_error(error: Exception) -> RpcError:
 
 
 def call_error(error: Error) -> RpcException:
-    """What those packages raise when a call cannot be made."""
-    text = "RPC timeout" if isinstance(error, TimedOutError) else f"RPC error: {error}"
-    return RpcException(text, error.rpc_code)
+    """What those packages raise when a call cannot be made; the cause says more."""
+    text = "RPC timeout" if isinstance(error, TimedOutError) else "RPC error"
+    exception = RpcException(text, error.rpc_code)
+    exception.__cause__ = error
+    return exception
 
 
 def answered(event: rpc_protocol.RpcEvent) -> Optional[RpcException]:
