@@ -33,3 +33,7 @@ READ_BYTES = 64 * 1024
 #: A TCP peer that acknowledges nothing for so long is gone, in milliseconds. (The system's own
 #: patience is a quarter of an hour.)
 TCP_USER_TIMEOUT_MS = 15_000
+
+#: Frames that one client of asyncio sends before other tasks get their turn, so that a task which
+#: only sends does not keep everything else from running.
+BURST_FRAMES = 64

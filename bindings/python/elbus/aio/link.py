@@ -9,6 +9,7 @@ from typing import Optional, cast
 
 from ..address import parse_address
 from ..errors import ConnectError, ConnectionLostError, DataError, Error, TimedOutError
+from ..limits import BURST_FRAMES
 from ..protocol import PING, handshake
 from ..threads.link import set_tcp_options
 from .waiting import Signal, answer_future
@@ -32,6 +33,7 @@ class Link(asyncio.Protocol):
         self._wanted = next(self._steps)[1]
         self._received = b""
         self._paused = False
+        self._burst = 0
         self._changed = Signal()
         self._pings: Optional[asyncio.TimerHandle] = None
 
@@ -104,6 +106,10 @@ class Link(asyncio.Protocol):
         if self.ended.done() or self._transport.is_closing():
             raise ConnectionLostError(f"{subject}: {self._reason}", self._client)
         self._transport.write(data)
+        self._burst += 1
+        if self._burst >= BURST_FRAMES:
+            self._burst = 0
+            await asyncio.sleep(0)
 
     def hold(self) -> None:
         """Reads no further."""
