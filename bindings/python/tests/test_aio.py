@@ -195,7 +195,12 @@ class Calls(AioTest):
         async def echo(event: elbus.RpcEvent) -> bytes:
             return event.data
 
-        methods = {"echo": echo, "fail": fail, "nothing": lambda event: None, "crash": lambda e: {}[1]}
+        methods = {
+            "echo": echo,
+            "fail": fail,
+            "nothing": lambda event: None,
+            "crash": lambda e: {}[1],
+        }
         await self.rpc("server", methods=methods)
         caller = await self.rpc("caller")
         self.assertEqual(await caller.call("server", "echo", b"\0params"), b"\0params")

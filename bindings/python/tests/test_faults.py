@@ -157,8 +157,8 @@ class Cases:
                 peer.send(ACCEPTED)
                 peer.read(3)
                 # The first frame comes with the answer.
-                peer.send(ACCEPTED + bytes.fromhex("1205000000016e30006869" "0000"))
-                peer.send_slowly(bytes.fromhex("00000000" "0109000000006e3000612f620000ff"))
+                peer.send(ACCEPTED + bytes.fromhex("1205000000016e300068690000"))
+                peer.send_slowly(bytes.fromhex("000000000109000000006e3000612f620000ff"))
                 peer.wait_for_end()
 
             client = self.client(self.scripted(script).path).connect()

@@ -58,7 +58,7 @@ class Requests(unittest.TestCase):
 
     def test_what_came_before_a_malformed_frame_is_not_lost(self) -> None:
         decoder = Decoder()
-        got = decoder.feed(bytes.fromhex("fe0700000001" "ff0000000000"))
+        got = decoder.feed(bytes.fromhex("fe0700000001ff0000000000"))
         self.assertIsNotNone(next(got))
         with self.assertRaises(ProtocolError):
             next(got)

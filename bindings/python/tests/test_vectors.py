@@ -9,7 +9,16 @@ from support import vectors
 
 from elbus.codes import Code, FrameKind, RpcKind
 from elbus.errors import Error, ProtocolError
-from elbus.protocol import GREETING, PING, Ack, Decoder, Frame, Request, encode_registration, handshake
+from elbus.protocol import (
+    GREETING,
+    PING,
+    Ack,
+    Decoder,
+    Frame,
+    Request,
+    encode_registration,
+    handshake,
+)
 from elbus.rpc_protocol import RpcMessage
 
 RESPONSES = {
