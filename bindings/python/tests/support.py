@@ -20,6 +20,8 @@ import elbus
 BINDING = Path(__file__).resolve().parent.parent
 CHECKOUT = BINDING.parent.parent
 ELBUSD = os.environ.get("ELBUSD") or str(CHECKOUT / "target/debug/elbusd")
+if not os.access(ELBUSD, os.X_OK):
+    raise FileNotFoundError(f"there is no broker at {ELBUSD}: build it, or set ELBUSD")
 VECTORS = BINDING.parent / "vectors"
 
 #: What a test waits for at most; only a test that fails waits so long.

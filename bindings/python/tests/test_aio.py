@@ -195,11 +195,14 @@ class Calls(AioTest):
         async def echo(event: elbus.RpcEvent) -> bytes:
             return event.data
 
+        def crash(event: elbus.RpcEvent) -> bytes:
+            raise ZeroDivisionError
+
         methods = {
             "echo": echo,
             "fail": fail,
             "nothing": lambda event: None,
-            "crash": lambda e: {}[1],
+            "crash": crash,
         }
         await self.rpc("server", methods=methods)
         caller = await self.rpc("caller")

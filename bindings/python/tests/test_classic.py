@@ -1,4 +1,4 @@
-"""The interfaces of the packages `elbus` and `elbus-async` 0.0.15, where programs may rely on them."""
+"""The interfaces of `elbus` and `elbus-async` 0.0.15, where programs may rely on them."""
 
 from __future__ import annotations
 
@@ -172,7 +172,12 @@ class Threads(BrokerTest):
     def test_a_call_that_takes_long(self) -> None:
         go_on = threading.Event()
         server = Rpc(self.classic("long"))
-        server.on_call = lambda event: go_on.wait(PATIENCE_S) and b"done"
+
+        def on_call(event: elbus.rpc.Event) -> bytes:
+            go_on.wait(PATIENCE_S)
+            return b"done"
+
+        server.on_call = on_call
         event = Rpc(self.classic("impatient")).call("long", Request("m"))
         self.assertFalse(event.is_completed())
         with self.assertRaises(TimeoutError):
@@ -186,7 +191,13 @@ class Threads(BrokerTest):
         client = Client(broker.path, "n")
         client.connect()
         rpc = Rpc(client)
-        rpc.on_call = lambda event: threading.Event().wait(2) or b""
+        never = threading.Event()
+        self.addCleanup(never.set)
+
+        def on_call(event: elbus.rpc.Event) -> None:
+            never.wait(PATIENCE_S)
+
+        rpc.on_call = on_call
         event = rpc.call("n", Request("never"))
         with self.assertLogs("elbus", "WARNING"):
             broker.kill()
@@ -201,6 +212,8 @@ class Threads(BrokerTest):
 
 
 class Async(unittest.IsolatedAsyncioTestCase):
+    broker: Broker
+
     @classmethod
     def setUpClass(cls) -> None:
         cls.broker = Broker()

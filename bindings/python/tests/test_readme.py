@@ -50,7 +50,12 @@ class Readme(BrokerTest):
         lines: queue.Queue[str] = queue.Queue()
         assert process.stdout is not None
         output = process.stdout
-        reader = threading.Thread(target=lambda: [lines.put(line) for line in output])
+
+        def read() -> None:
+            for line in output:
+                lines.put(line)
+
+        reader = threading.Thread(target=read)
         reader.start()
         self.registered("display")
         # Registered is not yet subscribed.

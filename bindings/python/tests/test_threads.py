@@ -111,7 +111,12 @@ class Frames(BrokerTest):
     def test_iteration_ends_with_the_client(self) -> None:
         client = self.client("iter")
         seen: queue.Queue[bytes] = queue.Queue()
-        thread = threading.Thread(target=lambda: [seen.put(f.payload) for f in client])
+
+        def read() -> None:
+            for frame in client:
+                seen.put(frame.payload)
+
+        thread = threading.Thread(target=read)
         thread.start()
         client.send("iter", b"1")
         client.send("iter", b"2")
@@ -194,7 +199,8 @@ class Handlers(BrokerTest):
         self.assertEqual((got, slow.dropped_frames), (expected, 0))
 
     def test_a_client_may_be_closed_by_its_handler(self) -> None:
-        client = self.client("suicidal", on_frame=lambda frame: client.close())
+        client = self.client("suicidal")
+        client.set_handler(lambda frame: client.close())
         client.send("suicidal", b"", QoS.NO)
         eventually(lambda: not client.connected, "closed")
 
@@ -215,6 +221,9 @@ class Calls(BrokerTest):
         def fail(event: elbus.RpcEvent) -> bytes:
             raise elbus.RpcError(-777, event.data)
 
+        def crash(event: elbus.RpcEvent) -> bytes:
+            raise ZeroDivisionError
+
         self.rpc(
             "server",
             methods={
@@ -222,7 +231,7 @@ class Calls(BrokerTest):
                 "text": lambda event: f"{event.sender} calls {event.method}",
                 "nothing": lambda event: None,
                 "fail": fail,
-                "crash": lambda event: {}["key"],
+                "crash": crash,
                 "wrong type": lambda event: 5,
                 "too large": lambda event: bytes(MAX_FRAME_BYTES),
             },
