@@ -1,8 +1,11 @@
-"""Where the broker listens."""
+"""Where the broker listens, and how to talk to it over a network."""
 
 from __future__ import annotations
 
+import socket
 from typing import Union
+
+from .limits import TCP_USER_TIMEOUT_MS
 
 _SOCKET_SUFFIXES = (".sock", ".socket", ".ipc")
 
@@ -21,3 +24,9 @@ def parse_address(text: str) -> Union[str, tuple[str, int]]:
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     return host, int(port)
+
+
+def set_tcp_options(sock: socket.socket) -> None:
+    """No delays for small frames, and no endless patience with a host that has vanished."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)

@@ -38,7 +38,7 @@ from .classic import (
 from .errors import Error
 from .protocol import Frame as ReceivedFrame
 from .threads.client import Client as ThreadsClient
-from .threads.client import Operation
+from .threads.operation import Operation
 
 __all__ = [
     "Client",

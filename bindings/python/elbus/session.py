@@ -6,6 +6,7 @@ slot (a future), which is settled here.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from typing import Generic, Optional, Protocol, TypeVar
 
@@ -35,12 +36,12 @@ class Slot(Protocol[T_contra]):
 
 
 class Pending(Generic[T]):
-    """Slots by id. Ids are counted from 1; those in use are skipped."""
+    """Slots by id. Ids are counted up, without 0; those in use are skipped."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, last_id: int = 0) -> None:
         self._what = what
         self._slots: dict[int, tuple[Slot[T], str, Callable[[T], None]]] = {}
-        self._last_id = 0
+        self._last_id = last_id
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -92,7 +93,9 @@ class Session:
     def __init__(self, client: str) -> None:
         self.client = client
         self.operations: Pending[int] = Pending("operations")
-        self.calls: Pending[RpcEvent] = Pending("calls")
+        # A late reply to a program that was killed must not pass for one to the program that has
+        # taken its place and its name.
+        self.calls: Pending[RpcEvent] = Pending("calls", random.randrange(_LAST_ID))
         #: Whether direct messages are those of the RPC layer.
         self.rpc = False
         self._subscriptions: dict[str, None] = {}

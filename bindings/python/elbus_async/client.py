@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Optional, Union
 
 from elbus.aio.client import Client as AioClient
-from elbus.aio.client import Operation
+from elbus.aio.operation import Operation
 from elbus.aio.waiting import Workers
 from elbus.classic import (
     ERR_BUSY,

@@ -217,8 +217,8 @@ class Cases:
                 call_id = body[len("srv\0") + 1 :][:4]
                 peer.deliver(0x12, b"srv\0\x11\xff\xff\xff\xffstray")
                 peer.deliver(0x12, b"srv\0\x11" + call_id + b"result before the ack")
-                peer.ack(operation_id)
                 peer.deliver(0x12, b"srv\0\x11" + call_id + b"twice")
+                peer.ack(operation_id)
                 peer.wait_for_end()
 
             rpc = self.Rpc(self.client(self.scripted(script).path).connect())

@@ -11,59 +11,17 @@ from typing import Any, Optional, Union
 
 from ..backoff import Backoff
 from ..codes import Code, QoS
-from ..errors import Error, NotConnectedError, ProtocolError, TimedOutError, refusal
+from ..errors import Error, NotConnectedError, ProtocolError, TimedOutError
 from ..inbox import Inbox
 from ..limits import QUEUE_FRAMES
 from ..protocol import Frame, Payload, Request
 from ..rpc_protocol import RpcEvent
 from ..session import Session
 from .link import Link
-from .waiting import Signal, answer_future, invoke, result_of
+from .operation import Operation
+from .waiting import Signal, answer_future, invoke
 
 _logger = logging.getLogger("elbus")
-
-
-class Operation:
-    """An operation on its way, made by `Client.start`."""
-
-    def __init__(
-        self, client: Client, request: Request, id_: int, future: asyncio.Future[int]
-    ) -> None:
-        self._client = client
-        self._request = request
-        self._id = id_
-        self._future = future
-
-    def done(self) -> bool:
-        """Whether the broker has answered, or will not any more."""
-        return self._future.done()
-
-    @property
-    def answer(self) -> Optional[int]:
-        """The code of the broker's answer, `None` if there is none (yet)."""
-        if not self._future.done() or self._future.exception() is not None:
-            return None
-        return self._future.result()
-
-    async def code(self, timeout_s: Optional[float] = None) -> int:
-        """Waits for the code of the answer: `Code.OK`, or why it was refused.
-
-        Waits without limit by default. Raises `TimedOutError` (it may be asked for again), or
-        `ConnectionLostError` if there will be no answer.
-        """
-        text = f"{self._request.subject}: no confirmation"
-        return await result_of(self._future, timeout_s, text, self._client.name)
-
-    async def wait(self, timeout_s: Optional[float] = None) -> None:
-        """Waits until it is confirmed. Raises what `code` does, and an error for a refusal."""
-        code = await self.code(timeout_s)
-        if code != Code.OK:
-            request = self._request
-            raise refusal(code, request.subject, self._client.name, request.target)
-
-    def forget(self) -> None:
-        """Nobody will ask any more: makes room for another operation."""
-        self._client._session.operations.forget(self._id)
 
 
 @dataclass
@@ -142,6 +100,7 @@ class Client:
         if self.connected:
             return self
         await self.close()
+        self._reason = "not connected"
         link = await self._open()
         self._session.forget_subscriptions()
         self._inbox.clear()
@@ -247,7 +206,8 @@ class Client:
             raise
         if slot is None:
             future.set_result(Code.OK)
-        return Operation(self, request, id_, future)
+        forget = self._session.operations.forget
+        return Operation(self.name, request, future, lambda: forget(id_))
 
     # Receiving
 

@@ -7,11 +7,10 @@ import socket
 from collections.abc import Callable
 from typing import Optional, cast
 
-from ..address import parse_address
+from ..address import parse_address, set_tcp_options
 from ..errors import ConnectError, ConnectionLostError, DataError, Error, TimedOutError
 from ..limits import BURST_FRAMES
 from ..protocol import PING, handshake
-from ..threads.link import set_tcp_options
 from .waiting import Signal, answer_future
 
 

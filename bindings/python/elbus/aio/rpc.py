@@ -12,7 +12,8 @@ from ..errors import Error, RpcError
 from ..limits import WORKERS
 from ..protocol import Frame, Payload
 from ..rpc_protocol import RpcEvent, answer, call_request, decode_event, notification
-from .client import Client, Operation
+from .client import Client
+from .operation import Operation
 from .waiting import Workers, invoke, result_of
 
 #: Handles a call, as a coroutine function or an ordinary one: returns the result or raises an

@@ -7,66 +7,23 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from threading import Thread
 from types import TracebackType
-from typing import Optional, TypeVar, Union
+from typing import Optional, Union
 
 from ..backoff import Backoff
 from ..codes import Code, QoS
-from ..errors import Error, NotConnectedError, ProtocolError, TimedOutError, refusal
+from ..errors import Error, NotConnectedError, ProtocolError, TimedOutError
 from ..inbox import Inbox
 from ..limits import QUEUE_FRAMES
 from ..protocol import Frame, Payload, Request
 from ..rpc_protocol import RpcEvent
 from ..session import Session
 from .link import Link
-
-T = TypeVar("T")
+from .operation import Operation
 
 _logger = logging.getLogger("elbus")
-
-
-class Operation:
-    """An operation on its way, made by `Client.start`."""
-
-    def __init__(self, client: Client, request: Request, id_: int, future: Future[int]) -> None:
-        self._client = client
-        self._request = request
-        self._id = id_
-        self._future = future
-
-    def done(self) -> bool:
-        """Whether the broker has answered, or will not any more."""
-        return self._future.done()
-
-    @property
-    def answer(self) -> Optional[int]:
-        """The code of the broker's answer, `None` if there is none (yet)."""
-        if not self._future.done() or self._future.exception() is not None:
-            return None
-        return self._future.result()
-
-    def code(self, timeout_s: Optional[float] = None) -> int:
-        """Waits for the code of the answer: `Code.OK`, or why it was refused.
-
-        Waits without limit by default. Raises `TimedOutError` (it may be asked for again), or
-        `ConnectionLostError` if there will be no answer.
-        """
-        subject = self._request.subject
-        return wait_for(self._future, timeout_s, f"{subject}: no confirmation", self._client.name)
-
-    def wait(self, timeout_s: Optional[float] = None) -> None:
-        """Waits until it is confirmed. Raises what `code` does, and an error for a refusal."""
-        code = self.code(timeout_s)
-        if code != Code.OK:
-            request = self._request
-            raise refusal(code, request.subject, self._client.name, request.target)
-
-    def forget(self) -> None:
-        """Nobody will ask any more: makes room for another operation."""
-        self._client._forget(self._id)
 
 
 @dataclass
@@ -144,6 +101,7 @@ class Client:
         if self.connected:
             return self
         self.close()
+        self._reason = "not connected"
         link = self._open()
         run = _Run()
         with self._changed:
@@ -254,7 +212,7 @@ class Client:
             raise
         if slot is None:
             future.set_result(Code.OK)
-        return Operation(self, request, id_, future)
+        return Operation(self.name, request, future, lambda: self._forget(id_))
 
     def _forget(self, id_: int) -> None:
         with self._changed:
@@ -451,11 +409,3 @@ class Client:
         if self._run.over:
             raise NotConnectedError(self._reason, self.name)
         raise TimedOutError(f"{what} within {timeout_s} s", self.name)
-
-
-def wait_for(future: Future[T], timeout_s: Optional[float], text: str, client: str) -> T:
-    """The result of a future. Raises its error, or `TimedOutError`."""
-    try:
-        return future.result(timeout_s)
-    except FutureTimeoutError:
-        raise TimedOutError(f"{text} within {timeout_s} s", client) from None

@@ -8,9 +8,9 @@ import threading
 from contextlib import suppress
 from typing import Optional
 
-from ..address import parse_address
+from ..address import parse_address, set_tcp_options
 from ..errors import ConnectError, ConnectionLostError, DataError, TimedOutError
-from ..limits import READ_BYTES, TCP_USER_TIMEOUT_MS
+from ..limits import READ_BYTES
 from ..protocol import PING, handshake
 
 
@@ -126,12 +126,6 @@ def _connect(address: str, timeout_s: float, buf_size: Optional[int]) -> socket.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buf_size)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buf_size)
     return sock
-
-
-def set_tcp_options(sock: socket.socket) -> None:
-    """No delays for small frames, and no endless patience with a host that has vanished."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
 
 
 def _register(sock: socket.socket, name: str) -> None:

@@ -14,7 +14,8 @@ from ..errors import Error, RpcError
 from ..limits import WORKERS
 from ..protocol import Frame, Payload
 from ..rpc_protocol import RpcEvent, answer, call_request, decode_event, notification
-from .client import Client, Operation, wait_for
+from .client import Client
+from .operation import Operation, wait_for
 
 T = TypeVar("T")
 
