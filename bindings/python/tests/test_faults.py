@@ -387,6 +387,21 @@ class ThreadsFaults(Cases.Faults):
     Client = elbus.Client
     Rpc = elbus.Rpc
 
+    def test_a_frame_that_is_cut_off_ends_the_connection(self) -> None:
+        def script(peer: Peer) -> None:
+            peer.greet()
+            peer.read(100_000)
+            stop.wait(2 * PATIENCE_S)  # The test gives up before the broker does.
+
+        stop = threading.Event()
+        broker = self.scripted(script)
+        self.addCleanup(stop.set)
+        client = self.client(broker.path, timeout_s=SHORT_S).connect()
+        with self.assertLogs("elbus", "WARNING"):
+            with self.assertRaises(elbus.TimedOutError):
+                client.send("a", bytes(10_000_000))
+            eventually(lambda: not client.connected, "what follows would be taken for the rest")
+
     def test_threads_end(self) -> None:
         before = threading.active_count()
         broker = self.broker()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import unittest
+from collections.abc import Callable
 
 from support import PATIENCE_S, SHORT_S, Broker, BrokerTest, eventually
 
@@ -318,6 +319,23 @@ class Calls(BrokerTest):
         for call in calls:
             call.result(PATIENCE_S)
         self.assertEqual(max(most), 4)
+
+    def test_calls_do_not_pile_up_in_the_pool(self) -> None:
+        handled: list[bytes] = []
+        in_pool: list[int] = []
+        rpc = self.rpc("pool", on_call=lambda event: handled.append(event.data), workers=2)
+        submit = rpc._workers.submit
+
+        def counted(work: Callable[[], None]) -> object:
+            in_pool.append(len(in_pool) + 1 - len(handled))
+            return submit(work)
+
+        rpc._workers.submit = counted  # type: ignore[assignment,method-assign]
+        caller = self.rpc("flooder")
+        for number in range(500):
+            caller.call0("pool", "m", str(number), QoS.NO)
+        eventually(lambda: len(handled) == 500, "all are handled")
+        self.assertLessEqual(max(in_pool), 2)
 
 
 class TwoBrokers(unittest.TestCase):
