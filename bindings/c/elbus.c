@@ -42,6 +42,8 @@ enum {
     DEFAULT_BYTES = 1024 * 1024,
     INITIAL_BUFFER_BYTES = 4096,
     ERROR_TEXT_BYTES = 256,
+    /* Of that, what went wrong; the rest names the client and the operation. */
+    REASON_BYTES = 112,
     MAX_HOST_BYTES = 256,
     /* How long to leave a UNIX listener alone that has no room for another connection. */
     CONNECT_RETRY_MS = 10
@@ -215,7 +217,7 @@ static elbus_status fail(elbus_client *client, elbus_status status, const char *
 static elbus_status fail(elbus_client *client, elbus_status status, const char *format, ...) {
     const struct operation *operation = client->operation;
     const char *name = client->config.name;
-    char reason[ERROR_TEXT_BYTES];
+    char reason[REASON_BYTES];
     va_list arguments;
 
     va_start(arguments, format);
@@ -712,7 +714,7 @@ static elbus_status answer_of(elbus_client *client, const struct operation *oper
 
     if (operation->is_error)
         return fail(client, ELBUS_ERROR_RPC, "error %d: %.*s", result->code,
-                    (int)(result->size > ERROR_TEXT_BYTES ? ERROR_TEXT_BYTES : result->size),
+                    (int)(result->size > REASON_BYTES ? REASON_BYTES : result->size),
                     (const char *)result->data);
     if (operation->replied || operation->response == RESPONSE_OK)
         return ELBUS_OK;
