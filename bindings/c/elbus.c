@@ -637,6 +637,7 @@ static elbus_status poll_socket(elbus_client *client, short events, int64_t dead
     struct pollfd polled;
     int count;
 
+    *ready = 0;
     polled.fd = client->fd;
     polled.events = events;
     polled.revents = 0;
