@@ -99,6 +99,8 @@ struct operation {
     uint8_t response;
     /* The id of a call; 0: this is none. */
     uint32_t call_id;
+    /* A call that was started is not waited for. */
+    bool is_started_only;
     bool replied;
     bool is_error;
     elbus_result result;
@@ -131,6 +133,8 @@ struct elbus_client {
 
     /* In progress, or NULL. */
     struct operation *operation;
+    /* Calls that were started. */
+    elbus_pending *pending;
     /* Why the connection was lost, until elbus_process() has said so. */
     elbus_status lost;
     bool handed_over;
@@ -448,10 +452,40 @@ static bool is_same_primary(const char *name, const char *other) {
     return size == primary_size(other) && memcmp(name, other, size) == 0;
 }
 
-/* A message of the RPC layer: notes a reply that is awaited. Whether it is left for dispatch(). */
+/* The started call that this is the reply to, or NULL. */
+static elbus_pending *pending_of(const elbus_client *client, uint32_t call_id, const char *sender) {
+    elbus_pending *pending = client->pending;
+
+    while (pending != NULL &&
+           (pending->call_id != call_id || !is_same_primary(pending->target, sender)))
+        pending = pending->next;
+    return pending;
+}
+
+static void unlink_pending(elbus_client *client, const elbus_pending *pending) {
+    elbus_pending **link = &client->pending;
+
+    while (*link != pending)
+        link = &(*link)->next;
+    *link = pending->next;
+}
+
+/* Of a reply or an error reply, behind `header` bytes. */
+static elbus_result result_of(const elbus_frame *frame, size_t header) {
+    const uint8_t *payload = frame->data;
+    elbus_result result;
+
+    result.code = header == RPC_ERROR_HEADER ? (int16_t)get_u16(payload + RPC_REPLY_HEADER) : 0;
+    result.data = payload + header;
+    result.size = frame->size - header;
+    return result;
+}
+
+/* A message of the RPC layer: notes a reply that is waited for. Whether it is left for dispatch(). */
 static bool scan_rpc(elbus_client *client, const elbus_frame *frame) {
     struct operation *operation = client->operation;
     const uint8_t *payload = frame->data;
+    uint32_t call_id;
     size_t header;
 
     if (frame->size == 0)
@@ -471,26 +505,32 @@ static bool scan_rpc(elbus_client *client, const elbus_frame *frame) {
     default:
         return false;
     }
-    if (frame->size >= header && operation != NULL && operation->call_id != 0 &&
-        !operation->replied && operation->call_id == get_u32(payload + 1) &&
-        is_same_primary(operation->object, frame->sender)) {
+    if (frame->size < header)
+        return false;
+    call_id = get_u32(payload + 1);
+    if (operation == NULL || operation->call_id == 0 || operation->call_id != call_id)
+        return pending_of(client, call_id, frame->sender) != NULL;
+    if (!operation->replied && is_same_primary(operation->object, frame->sender)) {
         operation->replied = true;
-        operation->is_error = payload[0] == RPC_ERROR;
-        if (operation->is_error)
-            operation->result.code = (int16_t)get_u16(payload + RPC_REPLY_HEADER);
-        operation->result.data = payload + header;
-        operation->result.size = frame->size - header;
+        operation->is_error = header == RPC_ERROR_HEADER;
+        operation->result = result_of(frame, header);
     }
     return false;
 }
 
 static void scan_ack(elbus_client *client, const uint8_t *header) {
     struct operation *operation = client->operation;
+    const uint32_t id = get_u32(header + 1);
+    elbus_pending *pending;
 
-    if (operation != NULL && !operation->acknowledged && operation->id == get_u32(header + 1)) {
+    if (operation != NULL && !operation->acknowledged && operation->id == id) {
         operation->acknowledged = true;
         operation->response = header[5];
+        return;
     }
+    for (pending = client->pending; pending != NULL; pending = pending->next)
+        if (pending->operation_id == id && pending->failed == ELBUS_OK && header[5] != RESPONSE_OK)
+            pending->failed = status_of_response(header[5]);
 }
 
 /* Looks at the frame at `header` if it is complete, of `size` bytes then, else 0. */
@@ -781,7 +821,7 @@ static elbus_status send_operation(elbus_client *client, struct iovec *parts, in
     parts[0].iov_base = header;
     parts[0].iov_len = sizeof header;
     status = write_parts(client, parts, count, operation->deadline_ms);
-    if (status == ELBUS_OK &&
+    if (status == ELBUS_OK && !operation->is_started_only &&
         (operation->call_id != 0 || ((unsigned)operation->qos & QOS_ACKNOWLEDGED) != 0))
         status = wait_for_answer(client);
     return status;
@@ -943,32 +983,68 @@ static elbus_status send_request(elbus_client *client, struct operation *operati
     return send_to(client, operation, target, parts, params, size);
 }
 
+/* Sends the request of a call, and waits for the answer unless it is started only. */
+static elbus_status send_call(elbus_client *client, struct operation *operation, const char *target,
+                              const char *method, const void *params, size_t size,
+                              uint32_t timeout_ms) {
+    elbus_status status;
+
+    if (timeout_ms != 0)
+        operation->timeout_ms = timeout_ms;
+    if (++client->last_call_id == 0)
+        client->last_call_id = 1; /* 0 asks for no reply */
+    operation->call_id = client->last_call_id;
+    if (client->config.rpc)
+        return send_request(client, operation, target, method, params, size);
+    client->operation = operation;
+    status = fail(client, ELBUS_ERROR_ARGUMENT, "config.rpc is not set");
+    client->operation = NULL;
+    return status;
+}
+
+/* For a call that got no reply. */
+static elbus_result result_without_reply(elbus_status status) {
+    elbus_result result;
+
+    result.code = ELBUS_RPC_BUS_ERROR - (int)status;
+    result.data = NULL;
+    result.size = 0;
+    return result;
+}
+
 elbus_status elbus_call(elbus_client *client, const char *target, const char *method,
                         const void *params, size_t size, uint32_t timeout_ms, elbus_result *result) {
     struct operation operation;
     elbus_status status;
 
     describe(client, &operation, "call", "target", target, OPERATION_MESSAGE, ELBUS_QOS_PROCESSED);
-    if (timeout_ms != 0)
-        operation.timeout_ms = timeout_ms;
-    if (++client->last_call_id == 0)
-        client->last_call_id = 1; /* 0 asks for no reply */
-    operation.call_id = client->last_call_id;
-    if (client->config.rpc) {
-        status = send_request(client, &operation, target, method, params, size);
-    } else {
-        client->operation = &operation;
-        status = fail(client, ELBUS_ERROR_ARGUMENT, "config.rpc is not set");
-        client->operation = NULL;
-    }
-    if (status != ELBUS_OK && status != ELBUS_ERROR_RPC) {
-        operation.result.code = ELBUS_RPC_BUS_ERROR - (int)status;
-        operation.result.data = NULL;
-        operation.result.size = 0;
-    }
+    status = send_call(client, &operation, target, method, params, size, timeout_ms);
+    if (status != ELBUS_OK && status != ELBUS_ERROR_RPC)
+        operation.result = result_without_reply(status);
     if (result != NULL)
         *result = operation.result;
     return status;
+}
+
+elbus_status elbus_call_start(elbus_client *client, elbus_pending *pending, const char *target,
+                              const char *method, const void *params, size_t size,
+                              uint32_t timeout_ms) {
+    struct operation operation;
+    elbus_status status;
+
+    describe(client, &operation, "call", "target", target, OPERATION_MESSAGE, ELBUS_QOS_PROCESSED);
+    operation.is_started_only = true;
+    status = send_call(client, &operation, target, method, params, size, timeout_ms);
+    if (status != ELBUS_OK)
+        return status;
+    pending->target = target;
+    pending->call_id = operation.call_id;
+    pending->operation_id = operation.id;
+    pending->deadline_ms = operation.deadline_ms;
+    pending->failed = ELBUS_OK;
+    pending->next = client->pending;
+    client->pending = pending;
+    return ELBUS_OK;
 }
 
 elbus_status elbus_call0(elbus_client *client, const char *target, const char *method,
@@ -1091,9 +1167,62 @@ static elbus_status handle_request(elbus_client *client, const elbus_frame *fram
 
 /* === Handing over === */
 
+static void hand_over_reply(elbus_client *client, elbus_pending *pending, elbus_status status,
+                            const elbus_result *result) {
+    unlink_pending(client, pending);
+    client->handed_over = true;
+    pending->on_reply(client, status, result, pending->context);
+}
+
+static void handle_reply(elbus_client *client, const elbus_frame *frame) {
+    const uint8_t *payload = frame->data;
+    const bool is_error = payload[0] == RPC_ERROR;
+    const elbus_result result = result_of(frame, is_error ? RPC_ERROR_HEADER : RPC_REPLY_HEADER);
+    elbus_pending *pending = pending_of(client, get_u32(payload + 1), frame->sender);
+    elbus_status status = ELBUS_OK;
+
+    /* Its time may have been up before its reply was handed over. */
+    if (pending == NULL)
+        return;
+    if (is_error)
+        status = fail(client, ELBUS_ERROR_RPC, "call '%.64s': error %d", pending->target, result.code);
+    hand_over_reply(client, pending, status, &result);
+}
+
+/* Hands over the failures of started calls: refused, too late, and all of them without a connection. */
+static void fail_pending(elbus_client *client, elbus_status lost) {
+    elbus_pending *pending = client->pending;
+
+    while (pending != NULL) {
+        elbus_status status = pending->failed != ELBUS_OK                ? pending->failed
+                              : lost != ELBUS_OK                         ? lost
+                              : ms_until(pending->deadline_ms) == 0 ? ELBUS_ERROR_TIMEOUT
+                                                                         : ELBUS_OK;
+
+        if (status == ELBUS_OK) {
+            pending = pending->next;
+        } else {
+            const elbus_result result = result_without_reply(status);
+
+            fail(client, status, "call '%.64s': %s", pending->target, elbus_strerror(status));
+            client->in_callback = true;
+            hand_over_reply(client, pending, status, &result);
+            client->in_callback = false;
+            client->callback_has_other = false;
+            /* The callback may have started calls, but none that has failed already. */
+            pending = client->pending;
+        }
+    }
+}
+
 static elbus_status handle_frame(elbus_client *client, elbus_frame *frame) {
     const uint8_t *payload = frame->data;
 
+    if (client->config.rpc && frame->kind == ELBUS_MESSAGE &&
+        (payload[0] == RPC_REPLY || payload[0] == RPC_ERROR)) {
+        handle_reply(client, frame);
+        return ELBUS_OK;
+    }
     client->handed_over = true;
     if (client->config.rpc && frame->kind == ELBUS_MESSAGE) {
         if (payload[0] == RPC_REQUEST)
@@ -1153,13 +1282,13 @@ static elbus_status ping_if_due(elbus_client *client) {
 
 /* Without a connection: the frames that had come, then why it was lost, once. */
 static elbus_status process_lost(elbus_client *client) {
-    elbus_status status;
+    const elbus_status lost = client->lost;
 
     client->unsent = client->output_end = 0;
     dispatch(client);
-    status = client->lost;
+    fail_pending(client, lost == ELBUS_OK ? ELBUS_ERROR_NOT_CONNECTED : lost);
     client->lost = ELBUS_OK;
-    return status == ELBUS_OK ? fail_not_connected(client) : status;
+    return lost == ELBUS_OK ? fail_not_connected(client) : lost;
 }
 
 elbus_status elbus_process(elbus_client *client) {
@@ -1173,6 +1302,8 @@ elbus_status elbus_process(elbus_client *client) {
         status = receive(client);
     if (client->fd >= 0 && status == ELBUS_OK)
         status = dispatch(client);
+    if (client->fd >= 0 && status == ELBUS_OK)
+        fail_pending(client, ELBUS_OK);
     if (client->fd >= 0 && status == ELBUS_OK)
         status = ping_if_due(client);
     return client->fd >= 0 ? status : process_lost(client);
@@ -1214,11 +1345,23 @@ short elbus_poll_events(const elbus_client *client) {
 }
 
 int elbus_poll_timeout_ms(const elbus_client *client) {
-    if (client->fd < 0)
-        return client->lost == ELBUS_OK && client->start == client->scanned ? -1 : 0;
-    if (output_is_pending(client))
+    const bool sends = output_is_pending(client);
+    const elbus_pending *pending;
+    int64_t until_ms = sends ? INT64_MAX : client->ping_at_ms;
+
+    if (client->fd < 0 && client->lost == ELBUS_OK && client->start == client->scanned &&
+        client->pending == NULL)
         return -1;
-    return client->start < client->scanned ? 0 : ms_until(client->ping_at_ms);
+    /* Frames wait for what is to be sent, but not for anything else. */
+    if (client->fd < 0 || (client->start < client->scanned && !sends))
+        return 0;
+    for (pending = client->pending; pending != NULL; pending = pending->next) {
+        if (pending->failed != ELBUS_OK)
+            return 0;
+        if (until_ms > pending->deadline_ms)
+            until_ms = pending->deadline_ms;
+    }
+    return until_ms == INT64_MAX ? -1 : ms_until(until_ms);
 }
 
 /* === Connecting === */
@@ -1480,6 +1623,12 @@ elbus_status elbus_connect(elbus_client *client) {
 }
 
 void elbus_disconnect(elbus_client *client) {
+    elbus_pending *pending;
+
+    for (pending = client->pending; pending != NULL; pending = pending->next)
+        if (pending->failed == ELBUS_OK)
+            pending->failed =
+                client->lost == ELBUS_OK ? ELBUS_ERROR_NOT_CONNECTED : client->lost;
     if (client->fd >= 0)
         close(client->fd);
     client->fd = -1;

@@ -131,6 +131,26 @@ typedef void elbus_on_frame(elbus_client *client, const elbus_frame *frame, void
 typedef void elbus_on_call(elbus_client *client, const elbus_request *request, elbus_reply *reply,
                            void *context);
 
+/* Takes the answer to elbus_call_start(): `status` and `result` are as those of elbus_call(). The pending
+ * call is over, and may be started again from here. */
+typedef void elbus_on_reply(elbus_client *client, elbus_status status, const elbus_result *result,
+                            void *context);
+
+/* A call that was started. It is memory of the application, which keeps it, and the text of the target,
+ * where they are until on_reply was called or the client freed. */
+typedef struct elbus_pending {
+    /* Set before the call is started. */
+    elbus_on_reply *on_reply;
+    void *context; /* handed to on_reply */
+    /* Of the library. */
+    struct elbus_pending *next;
+    const char *target;
+    uint32_t call_id;
+    uint32_t operation_id;
+    int64_t deadline_ms;
+    elbus_status failed;
+} elbus_pending;
+
 /* How a client is to be. Zero, or NULL, stands for the default. Texts are copied. */
 typedef struct elbus_config {
     /* Where the broker listens: a path that starts with '/' or ends in ".sock", ".socket" or ".ipc"
@@ -195,7 +215,7 @@ int elbus_fd(const elbus_client *client);
 short elbus_poll_events(const elbus_client *client);
 
 /* For poll(): after how many milliseconds to call elbus_process() even if nothing happens on the
- * socket, because a ping is due, or frames wait (then 0). -1 without connection and frames. */
+ * socket, because a ping is due, a call's time is up, or frames wait (then 0). -1: nothing is to be done. */
 int elbus_poll_timeout_ms(const elbus_client *client);
 
 /* Reads once, hands over what is there, sends a ping if one is due. Never waits: a reply that the
@@ -235,11 +255,17 @@ elbus_status elbus_unsubscribe(elbus_client *client, const char *const *filters,
 
 /* Calls a method and waits for the answer: `timeout_ms` at most, 0 for config.timeout_ms. Fills `result`,
  * which may be NULL, also if it fails. ELBUS_ERROR_RPC if the callee answered with an error; the codes
- * of the broker if the call was not delivered. Two clients that call each other at the same time wait
- * for each other in vain until the time is up: serve from one client, call from another (a secondary,
- * say). */
+ * of the broker if the call was not delivered. Calls of this client are not handled meanwhile, so that
+ * two who call each other, or one who calls itself, wait in vain: use elbus_call_start() there. */
 elbus_status elbus_call(elbus_client *client, const char *target, const char *method,
                         const void *params, size_t size, uint32_t timeout_ms, elbus_result *result);
+
+/* The same without waiting: elbus_process() and elbus_wait() call pending->on_reply, once, with the
+ * answer or why there is none: ELBUS_ERROR_TIMEOUT, a refusal of the broker, or that the connection was
+ * lost or closed. Not called if this function fails, or if the client is freed. */
+elbus_status elbus_call_start(elbus_client *client, elbus_pending *pending, const char *target,
+                              const char *method, const void *params, size_t size,
+                              uint32_t timeout_ms);
 
 /* Calls without a reply. */
 elbus_status elbus_call0(elbus_client *client, const char *target, const char *method,

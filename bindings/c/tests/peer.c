@@ -26,6 +26,10 @@ static struct {
     long flood_stray;
     /* What `count` waits for; -1: nothing. */
     long awaited;
+    /* What `rpc-call` waits for. It is served meanwhile: the called one may be this client. */
+    elbus_pending call;
+    bool calls;
+    char target[ELBUS_MAX_NAME + 1];
 } peer = {.flood_stray = -1, .awaited = -1};
 
 /* --- Output --- */
@@ -282,19 +286,32 @@ static void do_count(char **words, int count) {
     answer_count();
 }
 
+static void answer_call(elbus_client *client, elbus_status status, const elbus_result *result,
+                        void *context) {
+    (void)client;
+    (void)context;
+    peer.calls = false;
+    if (status == ELBUS_OK)
+        fputs(result->size > 0 ? "ok " : "ok", stdout);
+    else
+        printf(result->size > 0 ? "error rpc %d " : "error rpc %d", result->code);
+    print_payload(result->data, result->size);
+    end_line();
+}
+
 static void do_rpc_call(char **words, int count) {
-    elbus_result result;
-    elbus_status status = elbus_call(peer.client, words[1], words[2], words[3], strlen(words[3]),
-                                     TIMEOUT_MS, &result);
+    elbus_status status;
 
     (void)count;
-    if (status == ELBUS_OK) {
-        fputs(result.size > 0 ? "ok " : "ok", stdout);
-    } else {
-        printf(result.size > 0 ? "error rpc %d " : "error rpc %d", result.code);
+    peer.call.on_reply = answer_call;
+    snprintf(peer.target, sizeof peer.target, "%s", words[1]);
+    status = elbus_call_start(peer.client, &peer.call, peer.target, words[2], words[3],
+                              strlen(words[3]), TIMEOUT_MS);
+    peer.calls = status == ELBUS_OK;
+    if (status != ELBUS_OK) {
+        printf("error rpc %d", ELBUS_RPC_BUS_ERROR - (int)status);
+        end_line();
     }
-    print_payload(result.data, result.size);
-    end_line();
 }
 
 static void do_rpc_call0(char **words, int count) {
@@ -419,7 +436,7 @@ int main(void) {
         if ((polled[0].revents & (POLLIN | POLLHUP)) != 0 && !read_input())
             return 0;
         /* A command is carried out when the one before it has been answered. */
-        while (peer.awaited < 0 && run_next_line()) {
+        while (peer.awaited < 0 && !peer.calls && run_next_line()) {
         }
     }
 }

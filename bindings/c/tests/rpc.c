@@ -278,6 +278,141 @@ static void secondaries_call_and_are_called(void) {
     elbus_free(primary);
 }
 
+/* --- Calls that are started --- */
+
+struct replies {
+    int count;
+    elbus_status status;
+    elbus_result result;
+    char text[16];
+    /* Started again so many times. */
+    int again;
+    elbus_pending pending;
+};
+
+static void note_reply(elbus_client *client, elbus_status status, const elbus_result *result,
+                       void *context) {
+    struct replies *replies = context;
+
+    replies->count++;
+    replies->status = status;
+    replies->result = *result;
+    snprintf(replies->text, sizeof replies->text, "%.*s", (int)result->size,
+             result->size > 0 ? (const char *)result->data : "");
+    if (replies->again-- > 0)
+        CHECK_OK(client, elbus_call_start(client, &replies->pending, "self", "echo", "again", 5, 0));
+}
+
+static void start(elbus_client *client, struct replies *replies, const char *target,
+                  const char *method, uint32_t timeout_ms) {
+    memset(replies, 0, sizeof *replies);
+    replies->pending.on_reply = note_reply;
+    replies->pending.context = replies;
+    CHECK_OK(client, elbus_call_start(client, &replies->pending, target, method, "hi", 2, timeout_ms));
+}
+
+static void await_reply(elbus_client *client, const struct replies *replies, int count) {
+    const int64_t deadline_ms = clock_ms() + 10000;
+
+    while (replies->count < count) {
+        CHECK(clock_ms() < deadline_ms);
+        elbus_wait(client, 100);
+    }
+    CHECK(replies->count == count);
+}
+
+static elbus_client *self_of(void) {
+    elbus_config config = {.address = broker.path, .name = "self", .on_call = serve};
+
+    return client_with(&config);
+}
+
+static void a_client_can_call_itself_without_waiting(void) {
+    elbus_client *self = self_of();
+    struct replies echo, nothing, fail, unknown;
+
+    start(self, &echo, "self", "echo", 0);
+    start(self, &nothing, "self", "nothing", 0);
+    start(self, &fail, "self", "fail", 0);
+    start(self, &unknown, "nobody", "echo", 0);
+    echo.again = 3;
+    CHECK(echo.count == 0);
+    await_reply(self, &echo, 4);
+    await_reply(self, &unknown, 1);
+    CHECK(echo.status == ELBUS_OK && strcmp(echo.text, "again") == 0);
+    CHECK(nothing.count == 1 && nothing.status == ELBUS_OK && nothing.result.size == 0);
+    CHECK(fail.count == 1 && fail.status == ELBUS_ERROR_RPC && fail.result.code == -777);
+    CHECK(strcmp(fail.text, "hi") == 0);
+    CHECK(unknown.status == ELBUS_ERROR_NOT_REGISTERED && unknown.result.code == -32113);
+    elbus_free(self);
+}
+
+/* Its reply waits while another function does, and the other way round. */
+static void started_calls_go_along_with_those_that_wait(void) {
+    struct server server;
+    elbus_client *self = self_of();
+    struct replies echo;
+    elbus_result result;
+
+    server_start(&server, broker.path, "server");
+    start(self, &echo, "server", "echo", 0);
+    CHECK_OK(self, elbus_call(self, "server", "echo", "other", 5, 0, &result));
+    CHECK(result.size == 5 && memcmp(result.data, "other", 5) == 0 && echo.count == 0);
+    CHECK(elbus_poll_timeout_ms(self) == 0);
+    CHECK_OK(self, elbus_process(self));
+    CHECK(echo.count == 1 && strcmp(echo.text, "hi") == 0);
+    server_stop(&server);
+    elbus_free(self);
+}
+
+static void started_calls_end_in_time(void) {
+    elbus_client *self = self_of();
+    elbus_client *deaf = caller_of("deaf");
+    struct replies late;
+    const int64_t start_ms = clock_ms();
+
+    start(self, &late, "deaf", "echo", 100);
+    CHECK(elbus_poll_timeout_ms(self) <= 100);
+    await_reply(self, &late, 1);
+    CHECK(clock_ms() - start_ms >= 100);
+    CHECK(late.status == ELBUS_ERROR_TIMEOUT && late.result.code == -32120);
+    CHECK(elbus_poll_timeout_ms(self) > 100);
+    elbus_free(self);
+    elbus_free(deaf);
+}
+
+static void started_calls_end_with_the_connection(void) {
+    elbus_client *self = self_of();
+    elbus_client *deaf = caller_of("deaf");
+    struct replies call;
+
+    start(self, &call, "deaf", "echo", 60000);
+    elbus_disconnect(self);
+    CHECK(elbus_poll_timeout_ms(self) == 0);
+    CHECK_STATUS(self, elbus_process(self), ELBUS_ERROR_NOT_CONNECTED);
+    CHECK(call.count == 1 && call.status == ELBUS_ERROR_NOT_CONNECTED);
+    CHECK(elbus_poll_timeout_ms(self) == -1);
+    CHECK_STATUS(self, elbus_call_start(self, &call.pending, "deaf", "echo", NULL, 0, 0),
+                 ELBUS_ERROR_NOT_CONNECTED);
+    /* The one of before does not come after connecting again as if it were of this connection. */
+    CHECK_OK(self, elbus_connect(self));
+    start(self, &call, "deaf", "echo", 60000);
+    CHECK_OK(self, elbus_connect(self));
+    await_reply(self, &call, 1);
+    CHECK(call.status == ELBUS_ERROR_NOT_CONNECTED);
+    start(self, &call, "deaf", "echo", 60000);
+    broker_signal(&broker, SIGKILL);
+    await_reply(self, &call, 1);
+    CHECK(call.status == ELBUS_ERROR_END_OF_FILE && call.result.code == -32255);
+    elbus_free(deaf);
+    broker_restart(&broker);
+    CHECK_OK(self, elbus_connect(self));
+    start(self, &call, "self", "echo", 0);
+    await_reply(self, &call, 1);
+    CHECK(call.status == ELBUS_OK);
+    elbus_free(self);
+}
+
 int main(void) {
     broker_start(&broker);
     RUN(calls_return_results_and_errors);
@@ -291,6 +426,10 @@ int main(void) {
     RUN(a_client_without_handler_refuses_calls);
     RUN(replies_wait_for_a_broker_that_is_not_ready);
     RUN(secondaries_call_and_are_called);
+    RUN(a_client_can_call_itself_without_waiting);
+    RUN(started_calls_go_along_with_those_that_wait);
+    RUN(started_calls_end_in_time);
+    RUN(started_calls_end_with_the_connection);
     broker_signal(&broker, SIGTERM);
     return 0;
 }
