@@ -80,6 +80,19 @@ static void play(int socket, void *unused) {
 
 static long frames, calls;
 
+/* Started again when it has ended. */
+static elbus_pending pending;
+static bool is_pending;
+
+static void on_reply(elbus_client *client, elbus_status status, const elbus_result *result,
+                     void *context) {
+    (void)client;
+    (void)context;
+    CHECK(is_pending);
+    CHECK(status == ELBUS_OK || result->code != 0 || status == ELBUS_ERROR_RPC);
+    is_pending = false;
+}
+
 static void on_frame(elbus_client *client, const elbus_frame *frame, void *context) {
     const char *data = frame->data;
     volatile char last = '\0';
@@ -122,6 +135,9 @@ int main(int argc, char **argv) {
         int i;
 
         CHECK_OK(client, elbus_connect(client));
+        pending.on_reply = on_reply;
+        if (!is_pending)
+            is_pending = elbus_call_start(client, &pending, "x", "m", "p", 1, 50) == ELBUS_OK;
         if (round % 2 == 0)
             elbus_call(client, "x", "m", "p", 1, 2, &result);
         for (i = 0; i < 100 && elbus_wait(client, 2) == ELBUS_OK; i++)
