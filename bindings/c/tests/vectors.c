@@ -372,6 +372,21 @@ static void decode_rpc(const struct vector *vector) {
         }
     }
     CHECK(elbus_is_connected(client));
+    /* Nothing is answered to what wants no answer. */
+    if (vector->malformed || !is(vector, "request") || vector->id == 0)
+        CHECK(recv(broker, &operation, 1, MSG_DONTWAIT) == -1);
+    discard(client, broker);
+}
+
+/* The id 0 asks for no reply, so it is left out. */
+static void call_ids_wrap_around(void) {
+    static const char reply[] = {RPC_REPLY, 1, 0, 0, 0};
+    int broker;
+    elbus_client *client = client_on_pair("c", true, &broker);
+
+    client->last_call_id = UINT32_MAX;
+    put_message(broker, reply, sizeof reply);
+    CHECK_OK(client, elbus_call(client, "n", "m", NULL, 0, 1000, NULL));
     discard(client, broker);
 }
 
@@ -400,5 +415,6 @@ int main(void) {
     run_all("requests", requests, COUNT(requests), run_request);
     run_all("deliveries", deliveries, COUNT(deliveries), run_delivery);
     run_all("rpc", rpc, COUNT(rpc), run_rpc);
+    RUN(call_ids_wrap_around);
     return 0;
 }

@@ -247,9 +247,13 @@ static void play_acks(int socket, void *context) {
     put_ack(socket, header, 0x00);
     CHECK(get_request(socket, header, body, sizeof body) >= 0);
     put_ack(socket, header, 0x7a);
-    /* The last one with the end of the connection. */
+    /* The last one in one piece with what ends the connection. */
     CHECK(get_request(socket, header, body, sizeof body) >= 0);
-    put_ack(socket, header, 0x01);
+    memcpy(body + 1, header, 4);
+    body[0] = 0xfe;
+    body[5] = 0x01;
+    memset(body + 6, 0x99, 6);
+    put(socket, body, 12);
 }
 
 static void acks_are_matched_by_id(void) {
