@@ -55,7 +55,9 @@ fn is_binding_to_come(file: &Path) -> bool {
         return false;
     };
     let language = inside.components().next();
-    let missing = !language.map_or(bindings.clone(), |name| bindings.join(name)).exists();
+    let missing = !language
+        .map_or(bindings.clone(), |name| bindings.join(name))
+        .exists();
     if missing {
         crate::missing::say_not_checked(&format!("{} is not there yet", plain.display()));
     }

@@ -4,11 +4,12 @@
 //! The programs are those that cargo built for this test. A page that needs Python makes its own
 //! virtual environment, as its reader does.
 
-// A part of the harness is used here.
+// Parts of the harness are used here.
 #[allow(dead_code)]
 #[path = "../common/mod.rs"]
 mod common;
 
+#[allow(dead_code)]
 #[path = "../common/missing.rs"]
 mod missing;
 

@@ -153,7 +153,7 @@ fn documented_bytes_are_those_of_the_wire() {
 fn wrong_bytes_are_noticed() {
     for wrong in [
         "a -> 07 00 00 00  D2  04 00 00 00  \"a\" 00 \"hi\"\na <- 12  05 00 00 00  01  \"a\" 00 \"hi\"\n",
-        "a <- EB 02 00\n",
+        "a <- EB 01 00\na -> EB 02 00\na <- 01\n",
         "a <- EB 01 00\na -> EB 01 00\na <- 01\na -> 01 00 \"a\"\na <- 76\n",
     ] {
         let block = Block {
