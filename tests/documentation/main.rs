@@ -17,6 +17,7 @@ mod commands;
 mod expectation;
 mod links;
 mod markdown;
+mod matching;
 mod pages;
 mod reference;
 mod terminal;
