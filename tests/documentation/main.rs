@@ -4,11 +4,10 @@
 //! The programs are those that cargo built for this test. A page that needs Python makes its own
 //! virtual environment, as its reader does.
 
-// Parts of the harness are used here.
-#[allow(dead_code)]
 #[path = "../common/mod.rs"]
 mod common;
 
+// A part of it is used here.
 #[allow(dead_code)]
 #[path = "../common/missing.rs"]
 mod missing;

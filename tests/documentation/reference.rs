@@ -171,7 +171,7 @@ fn commands_of_the_command_line_are_documented() {
     for command in commands {
         let name = command.join(" ");
         let heading = format!("`{name}`");
-        let found = page.headings.iter().any(|h| *h == heading);
+        let found = page.headings.contains(&heading);
         assert!(found, "no heading {heading}");
     }
 }
