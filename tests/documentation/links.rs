@@ -59,7 +59,8 @@ fn is_binding_to_come(file: &Path) -> bool {
         .map_or(bindings.clone(), |name| bindings.join(name))
         .exists();
     if missing {
-        crate::missing::say_not_checked(&format!("{} is not there yet", plain.display()));
+        let file = plain.strip_prefix(root()).unwrap_or(&plain).display();
+        crate::missing::say_not_checked(&format!("{file} is not there yet"));
     }
     missing
 }

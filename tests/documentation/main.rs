@@ -12,12 +12,14 @@ mod common;
 #[path = "../common/missing.rs"]
 mod missing;
 
+mod bounds;
 mod commands;
 mod expectation;
 mod links;
 mod markdown;
 mod matching;
 mod pages;
+mod pictures;
 mod reference;
 mod terminal;
 mod wire;
