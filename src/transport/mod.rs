@@ -7,6 +7,7 @@
 //! - [`intake`]: reading; one large buffer per thread, lent to whoever has something to read
 //! - [`outbox`]: writing; a bounded queue of encoded bytes that leave from the task that queued them
 
+pub(crate) mod budget;
 pub(crate) mod deadline;
 pub(crate) mod intake;
 pub(crate) mod outbox;

@@ -2,16 +2,29 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::Instant;
 
 use super::{Input, Intake, Stop, Taken};
 use crate::limits::{READ_BUFFER_BYTES, SHARED_PAYLOAD_BYTES};
+use crate::transport::budget::Charge;
+use crate::transport::deadline;
 
 /// How much memory is reserved for a frame, as a multiple of what has arrived of it.
 const GROWTH: usize = 4;
+
+/// What of a frame's memory is counted: nothing until it is more than any frame may take. Then all of
+/// it, so that nobody else has to count what is passed on.
+fn counted(bytes: usize) -> usize {
+    match bytes {
+        ..=READ_BUFFER_BYTES => 0,
+        bytes => bytes,
+    }
+}
 
 /// See the top of this file.
 #[derive(Debug)]
@@ -23,12 +36,18 @@ pub(super) struct Large {
     arrived: usize,
     /// Of the whole payload, in bytes.
     payload_bytes: usize,
+    charge: Charge,
 }
 
 impl Large {
     /// Makes a frame of `size` bytes, of which `arrived` is the beginning, one that is received by
     /// itself, if that is less work than to read it together with others, or if it has to be.
-    pub(super) fn begin(arrived: &[u8], size: usize, payload_at: Option<usize>) -> Option<Self> {
+    pub(super) fn begin(
+        arrived: &[u8],
+        size: usize,
+        payload_at: Option<usize>,
+        mut charge: Charge,
+    ) -> Option<Self> {
         let start = match payload_at {
             Some(at) if at <= SHARED_PAYLOAD_BYTES => at,
             _ if size > READ_BUFFER_BYTES => 0,
@@ -40,13 +59,19 @@ impl Large {
         }
         let payload_bytes = size - start;
         let room = (beginning.len() * GROWTH).max(READ_BUFFER_BYTES);
-        let mut payload = Vec::with_capacity(room.min(payload_bytes));
+        let room = room.min(payload_bytes);
+        let room = match charge.cover(counted(room)) {
+            true => room,
+            false => room.min(READ_BUFFER_BYTES),
+        };
+        let mut payload = Vec::with_capacity(room);
         payload.extend_from_slice(beginning);
         Some(Self {
             head: head.to_vec(),
             payload,
             arrived: beginning.len(),
             payload_bytes,
+            charge,
         })
     }
 
@@ -54,13 +79,37 @@ impl Large {
         self.arrived == self.payload_bytes
     }
 
-    /// Where to put what comes next.
-    fn room(&mut self) -> &mut [u8] {
+    /// Up to where there has to be room for what comes next.
+    fn end_of_room(&self) -> usize {
         let reserved = self.payload.capacity().min(self.payload_bytes);
-        let end = match self.arrived {
+        match self.arrived {
             arrived if arrived < reserved => reserved,
             arrived => self.payload_bytes.min(arrived * GROWTH),
+        }
+    }
+
+    /// Waits until there is memory for what comes next. Others have to give some back: as long as
+    /// they do so now and then, it is worth waiting.
+    async fn await_memory(&mut self, limit: Duration) -> io::Result<()> {
+        let end = self.end_of_room();
+        let Some(budget) = self.charge.budget().cloned() else {
+            return Ok(());
         };
+        loop {
+            let mut given_back = pin!(budget.given_back());
+            given_back.as_mut().enable();
+            if self.charge.overdraw(counted(end)) {
+                return Ok(());
+            }
+            deadline::timeout_at(Instant::now() + limit, given_back)
+                .await
+                .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        }
+    }
+
+    /// Where to put what comes next.
+    fn room(&mut self) -> &mut [u8] {
+        let end = self.end_of_room();
         if self.payload.len() < end {
             self.payload.reserve_exact(end - self.payload.len());
             self.payload.resize(end, 0);
@@ -84,6 +133,10 @@ impl Intake {
         else {
             return Ok(true);
         };
+        let end = large.end_of_room();
+        if !large.charge.cover(counted(end)) {
+            Box::pin(large.await_memory(patience.limit())).await?;
+        }
         let kept = large.head.len() + large.arrived;
         let mut space = ReadBuf::new(large.room());
         let read = poll_fn(
@@ -115,6 +168,7 @@ impl Intake {
             handle(Input::Large {
                 head: &large.head,
                 payload: &mut large.payload,
+                charge: &mut large.charge,
             })
         };
         self.paused = taken.stop == Stop::Pause;
