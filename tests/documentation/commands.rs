@@ -2,7 +2,6 @@
 
 use crate::common::broker::TempDir;
 use crate::markdown::{Block, Page};
-use crate::missing;
 use crate::pages::{of_the_book, page, root};
 use crate::terminal::Terminal;
 use std::collections::HashMap;
@@ -129,9 +128,6 @@ fn run(name: &str) {
 /// From nothing to a plug-in in Python that the command line calls.
 #[test]
 fn getting_started() {
-    if !root().join("bindings/python").exists() {
-        return missing::say_not_checked("bindings/python is not there yet");
-    }
     run("docs/getting-started.md");
 }
 
