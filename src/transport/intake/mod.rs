@@ -18,9 +18,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, ReadBuf};
 
+use super::large::Large;
 use super::socket::ReadHalf;
 use crate::limits::{LARGE_FRAME_PEEK_BYTES, READ_BUFFER_BYTES};
-use large::Large;
 use patience::Patience;
 
 thread_local! {
