@@ -42,6 +42,7 @@ impl<T> Backlog<T> {
     }
 
     /// What waits, in bytes.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -181,6 +181,8 @@ mod tests {
         let workers = Workers::new(1, move |n: u32| done.send(n).unwrap());
         (0..100).for_each(|n| submit(&workers, n));
         workers.finish();
+        // The last thread drops the other end.
+        drop(workers);
         assert!(handled.iter().eq(0..100));
     }
 
@@ -255,6 +257,7 @@ mod tests {
         });
         (0..6).for_each(|n| submit(&workers, n));
         workers.finish();
+        drop(workers);
         assert!(handled.iter().eq([0, 2, 4]));
     }
 }
