@@ -76,6 +76,12 @@ impl Kind {
         }
     }
 
+    /// The binding for C has no threads: it serves when its program lets it, not while a call of its own
+    /// waits.
+    pub fn can_call_itself(self) -> bool {
+        self != Kind::OursC
+    }
+
     /// The program of a binding, below `bindings/`.
     fn source(self) -> Option<&'static str> {
         match self {
