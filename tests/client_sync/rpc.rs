@@ -205,7 +205,7 @@ fn a_call_ends_with_its_own_timeout() {
     }
 }
 
-/// Without any traffic, and with more of it than handlers can take.
+/// Whether there is traffic or not.
 #[test]
 fn the_broker_is_pinged() {
     let fake = Fake::new();
