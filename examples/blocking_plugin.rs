@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use elbus::QoS;
 use elbus::sync::rpc::{RpcClient, RpcError, RpcEvent, RpcHandlers, RpcResult};
 use elbus::sync::{Client, Config};
+use elbus::{ErrorKind, QoS};
 use serde::Deserialize;
 
 /// State that the handlers and the main thread share.
@@ -58,8 +58,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // It may have failed to leave, or the broker may have refused it.
         match sent.and_then(|confirmation| confirmation.map_or(Ok(()), |c| c.wait())) {
             Ok(()) => thread::sleep(Duration::from_millis(100)),
-            // The loop ends if that was the end of the connection.
-            Err(e) => eprintln!("not published: {e}"),
+            Err(e) if e.kind() == ErrorKind::Eof => break,
+            Err(e) => return Err(e.into()),
         }
     }
     println!("the broker is gone");
