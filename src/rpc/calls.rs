@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn h19_replies_to_no_call_find_nobody() {
+    fn h19_replies_to_no_call_resolve_nothing() {
         let calls = Calls::default();
         let call = calls.start("t", ()).unwrap();
         assert_eq!(calls.take_caller(&reply(0, "t")), None);

@@ -78,8 +78,8 @@ impl Client {
         let reader = thread.spawn(move || reader.run())?;
         Ok(Self {
             config: config.clone(),
+            output: Output::new(Arc::clone(&stream), config.timeout, shared.beacon()),
             shared,
-            output: Output::new(Arc::clone(&stream), config.timeout),
             stream,
             reader: Mutex::new(Some(reader)),
             next_secondary: AtomicUsize::new(0),

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::Error;
 pub(super) struct Output {
     stream: Arc<Stream>,
     timeout: Duration,
+    connected: Arc<AtomicBool>,
     turn: Mutex<Turn>,
     free: Condvar,
 }
@@ -27,11 +29,13 @@ struct Turn {
 }
 
 impl Output {
-    /// `timeout` bounds the wait for others who write, and a write without progress.
-    pub(super) fn new(stream: Arc<Stream>, timeout: Duration) -> Self {
+    /// `timeout` bounds the wait for others who write, and a write without progress. After a failure
+    /// `connected` is false.
+    pub(super) fn new(stream: Arc<Stream>, timeout: Duration, connected: Arc<AtomicBool>) -> Self {
         Self {
             stream,
             timeout,
+            connected,
             turn: Mutex::default(),
             free: Condvar::new(),
         }
@@ -50,6 +54,7 @@ impl Output {
         if written.is_err() {
             // The reader takes what the broker has said before, and finds the end.
             self.stream.shutdown(Shutdown::Both);
+            self.connected.store(false, Ordering::Relaxed);
         }
         self.pass_turn(written.is_err());
         written.map_err(|e| match e.kind() {

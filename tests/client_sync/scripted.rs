@@ -217,6 +217,7 @@ fn b18_a_broker_that_stops_reading() {
             (client, sent)
         });
         assert_eq!(sent.expect_err("no room").kind(), Kind::Timeout);
+        assert!(!client.is_connected());
         let outcome = ends(move || wait(client, what));
         assert_eq!(outcome, Err(Kind::Eof), "{what:?}");
         drop(done);
