@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::confirmation::{Answer, Confirmation, OpConfirm};
 use super::deadline::{after, left};
@@ -24,7 +24,7 @@ pub(super) struct Shared {
     /// Somebody waits for the end.
     ended: Condvar,
     connected: Arc<AtomicBool>,
-    timeout: std::time::Duration,
+    timeout: Duration,
     max_events: usize,
 }
 
@@ -298,5 +298,84 @@ impl State {
         }
         self.end_late();
         self.pending.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::FrameData;
+
+    /// What only a failure needs.
+    const DEADLINE: Duration = Duration::from_secs(60);
+
+    fn frames(number: usize) -> impl Iterator<Item = Incoming> {
+        (0..number).map(|_| Incoming::Frame(Arc::new(FrameData::new_nop())))
+    }
+
+    /// A reader that brings one frame more than there is room for waits until `go_on` happens.
+    fn reader_waits_until(go_on: impl FnOnce(&Shared)) {
+        let config = Config::new("", "c").queue_size(2).timeout(DEADLINE);
+        let shared = Arc::new(Shared::new(&config));
+        assert!(shared.listen() && !shared.listen());
+        let reader = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.take_in(frames(3)))
+        };
+        while !shared.state().reader_waits {
+            thread::yield_now();
+        }
+        go_on(&shared);
+        let start = Instant::now();
+        while !reader.is_finished() {
+            assert!(start.elapsed() < DEADLINE, "the reader was not woken");
+            thread::yield_now();
+        }
+        reader.join().unwrap();
+    }
+
+    #[test]
+    fn the_reader_goes_on_when_there_is_room() {
+        reader_waits_until(|shared| drop(shared.next_event(None).unwrap()));
+    }
+
+    #[test]
+    fn the_reader_goes_on_when_a_confirmation_is_awaited() {
+        reader_waits_until(|shared| {
+            shared.start(QoS::Processed).unwrap();
+        });
+    }
+
+    #[test]
+    fn the_reader_goes_on_when_nobody_listens_any_more() {
+        reader_waits_until(Shared::discard_events);
+        reader_waits_until(|shared| assert!(shared.close() && !shared.close()));
+    }
+
+    #[test]
+    fn everybody_is_told_of_the_end() {
+        let shared = Arc::new(Shared::new(&Config::new("", "c").timeout(DEADLINE)));
+        let (_, confirmation) = shared.start(QoS::Processed).unwrap();
+        let receivers: Vec<_> = (0..2)
+            .map(|_| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || shared.next_event(None).map(drop))
+            })
+            .collect();
+        while shared.state().receivers < 2 {
+            thread::yield_now();
+        }
+        shared.end();
+        assert!(shared.has_ended_by(Instant::now()) && !shared.is_connected());
+        let eof = |result: Result<(), Error>| result.unwrap_err().kind() == crate::ErrorKind::Eof;
+        assert!(eof(confirmation.unwrap().wait()));
+        assert!(
+            receivers
+                .into_iter()
+                .all(|thread| eof(thread.join().unwrap()))
+        );
+        assert!(eof(shared.start(QoS::No).map(drop)));
     }
 }

@@ -139,6 +139,11 @@ fn refusals_have_their_kind() {
         refused(client.subscribe_bulk(&["a", "b\0"], QoS::Processed)),
         Kind::Data
     );
+    // Nor do they take the place of an operation that waits.
+    for _ in 0..elbus::limits::MAX_CONFIRMATIONS {
+        let refused = client.subscribe("\0", QoS::Processed);
+        assert_eq!(refused.expect_err("refused").kind(), Kind::Data);
+    }
     confirmed(client.send("c", nothing(), QoS::Processed)).expect("it goes on");
 }
 
@@ -193,7 +198,9 @@ fn frames_of_every_size() {
 #[test]
 fn threads_share_a_client() {
     const THREADS: usize = 4;
-    const EACH: u32 = 300;
+    const EACH: u32 = 60;
+    /// By how much each frame is longer than the one before: the last ones fill a socket.
+    const GROWTH: usize = 5000;
     let broker = Broker::start(&[]);
     let (receiver, events) = listening(&broker, "receiver");
     let sender = Arc::new(connect(&broker, "sender", LONG));
@@ -202,7 +209,7 @@ fn threads_share_a_client() {
             let sender = Arc::clone(&sender);
             thread::spawn(move || {
                 for number in 0..EACH {
-                    let mut payload = vec![thread as u8; 1 + number as usize * 37];
+                    let mut payload = vec![thread as u8; 1 + number as usize * GROWTH];
                     payload.extend_from_slice(&number.to_le_bytes());
                     let sent = sender.send("receiver", payload.into(), QoS::Processed);
                     let refused = sender.send("nobody", empty_payload!(), QoS::Processed);
@@ -218,7 +225,7 @@ fn threads_share_a_client() {
         let (padding, number) = frame.payload().split_last_chunk().expect("a number");
         let expected = &mut numbers[usize::from(padding[0])];
         assert_eq!(u32::from_le_bytes(*number), *expected);
-        assert_eq!(padding.len(), 1 + *expected as usize * 37);
+        assert_eq!(padding.len(), 1 + *expected as usize * GROWTH);
         assert!(padding.iter().all(|byte| *byte == padding[0]));
         *expected += 1;
     }
