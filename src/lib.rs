@@ -106,6 +106,11 @@ pub mod ipc {
     pub use crate::link::Config;
 }
 
+/// The blocks of the book that are programs in Rust, compiled and run.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../docs/embedding.md")]
+mod embedding {}
+
 use std::time::Duration;
 
 #[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]

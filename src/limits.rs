@@ -53,6 +53,21 @@ pub const DAEMON_QUEUE_FRAMES: usize = 512;
 /// nothing else waits, so the true bound is this number or one frame of the largest size.
 pub const DEFAULT_QUEUE_BYTES: usize = 1024 * 1024;
 
+/// What all clients of a broker may take together, in bytes, unless configured: in queues, in large
+/// frames of which a part has arrived, in topic filters. What each may take at any time is not counted
+/// ([`FREE_MEMORY_BYTES`]).
+pub const DEFAULT_MAX_MEMORY: usize = 256 * 1024 * 1024;
+
+/// The same for the daemon, unless configured: half of a device with 64 MiB.
+pub const DAEMON_MAX_MEMORY: usize = 32 * 1024 * 1024;
+
+/// What each client may have in its queue, and again in its topic filters, whatever others have, in
+/// bytes: who reads gets small frames also when memory is short.
+pub const FREE_MEMORY_BYTES: usize = 16 * 1024;
+
+/// In what steps memory is counted, in bytes.
+pub const MEMORY_STEP_BYTES: usize = 16 * 1024;
+
 /// Frames beyond the bound of a queue that are kept for what the broker itself has to say: pings
 /// and announcements. When that room is used up too, they are dropped. Queues of clients in the
 /// broker's process are channels of the application, and have no such room.

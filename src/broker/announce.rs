@@ -136,7 +136,7 @@ impl Hub {
             match receiver.push(&mut parcel, Account::Control) {
                 Push::Queued { .. } => receiver.flush(),
                 // Nothing is announced about that: it would be missed, too.
-                Push::Full => drop(receiver.count_refused()),
+                Push::Full | Push::NoMemory => drop(receiver.count_refused()),
                 Push::Closed => {}
             }
         }

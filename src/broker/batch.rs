@@ -11,7 +11,8 @@ use crate::QoS;
 use crate::borrow::Cow;
 use crate::limits::DELIVERIES_PER_TURN;
 use crate::protocol::request::{self, Filters, HEADER_BYTES, OpId, Operation, Request};
-use crate::protocol::{DecodeError, Decoded, ERR_ACCESS, ERR_DATA, RESPONSE_OK, delivery};
+use crate::protocol::{DecodeError, Decoded, ERR_ACCESS, RESPONSE_OK, delivery};
+use crate::transport::budget::Charge;
 use crate::transport::intake::{Input, Stop, Taken};
 
 /// What keeps a batch from going on.
@@ -54,7 +55,11 @@ impl<'a> Batch<'a> {
         let is_alive = self.peer.is_alive();
         let taken = match input {
             Input::Frames(bytes) if is_alive => self.process_frames(bytes),
-            Input::Large { head, payload } if is_alive => self.process_large(head, payload),
+            Input::Large {
+                head,
+                payload,
+                charge,
+            } if is_alive => self.process_large(head, payload, charge),
             Input::Frames(bytes) => stopped_at(bytes.len()),
             Input::Large { head, .. } => stopped_at(head.len()),
         };
@@ -102,7 +107,7 @@ impl<'a> Batch<'a> {
         Taken { consumed, stop }
     }
 
-    fn process_large(&mut self, head: &[u8], payload: &mut Vec<u8>) -> Taken {
+    fn process_large(&mut self, head: &[u8], payload: &mut Vec<u8>, charge: &mut Charge) -> Taken {
         let body = head.len() - HEADER_BYTES + payload.len();
         let request = match request::decode_head(head) {
             Ok(request) => request,
@@ -117,7 +122,9 @@ impl<'a> Batch<'a> {
             return stopped_at(0);
         }
         self.peer.count_received(1, body as u64);
+        self.router.charge = charge.covers_anything().then(|| mem::take(charge));
         self.carry_out(request, Some(mem::take(payload)), body);
+        self.router.charge = None;
         let stop = match self.obstacle {
             Some(_) => Stop::Pause,
             None => Stop::NeedMore {
@@ -239,7 +246,7 @@ impl<'a> Batch<'a> {
             Ok(()) => RESPONSE_OK,
             Err(e) => {
                 log::warn!("client {:?}: request refused: {e}", self.peer.name);
-                ERR_DATA
+                e.code()
             }
         }
     }

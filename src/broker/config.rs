@@ -10,8 +10,8 @@ use super::access::{AaaMap, HostList};
 use super::origin::Liberties;
 use super::sources::SourceLimits;
 use crate::limits::{
-    DEFAULT_MAX_CLIENTS, DEFAULT_MAX_FRAME, DEFAULT_MAX_HANDSHAKES, DEFAULT_QUEUE_BYTES,
-    MAX_FILTERS,
+    DEFAULT_MAX_CLIENTS, DEFAULT_MAX_FRAME, DEFAULT_MAX_HANDSHAKES, DEFAULT_MAX_MEMORY,
+    DEFAULT_QUEUE_BYTES, MAX_FILTERS,
 };
 use crate::transport::outbox::TIMER_RESOLUTION;
 use crate::{DEFAULT_BUF_SIZE, DEFAULT_BUF_TTL, DEFAULT_QUEUE_SIZE, DEFAULT_TIMEOUT, Error};
@@ -60,6 +60,7 @@ pub struct BrokerOptions {
     pub(super) max_clients: usize,
     pub(super) queue_size: usize,
     pub(super) max_subscriptions: usize,
+    pub(super) max_memory: usize,
     pub(super) workers: Vec<tokio::runtime::Handle>,
     pub(super) wake_worker: WakeWorker,
 }
@@ -87,6 +88,7 @@ impl Default for BrokerOptions {
             max_clients: DEFAULT_MAX_CLIENTS,
             queue_size: DEFAULT_QUEUE_SIZE,
             max_subscriptions: MAX_FILTERS,
+            max_memory: DEFAULT_MAX_MEMORY,
             workers: Vec::new(),
             wake_worker: WakeWorker::default(),
         }
@@ -117,6 +119,19 @@ impl BrokerOptions {
     /// default. A frame with one more is answered `72` (data) and changes nothing.
     pub fn max_subscriptions(mut self, filters: usize) -> Self {
         self.max_subscriptions = filters;
+        self
+    }
+
+    /// What all clients on sockets may take together, in bytes: in queues, in large frames of which a
+    /// part has arrived, in topic filters. [`FREE_MEMORY_BYTES`](crate::limits::FREE_MEMORY_BYTES) of
+    /// each queue and of the filters of each client are not counted, and a payload of at least 64 KiB
+    /// that waits for several clients is counted once. When all is taken, what would take more waits
+    /// for others to give some back, as long as a timeout without any of that; then a frame for a
+    /// queue is answered `77` (not delivered), its receiver stays, and a client that sends a large
+    /// frame is disconnected. Where the policy is not to wait ([`Overflow`]), `77` comes at once. Topic
+    /// filters are answered `76` (busy). Default: [`DEFAULT_MAX_MEMORY`].
+    pub fn max_memory(mut self, bytes: usize) -> Self {
+        self.max_memory = bytes;
         self
     }
 

@@ -15,6 +15,7 @@ use crate::limits::{LINGER, MAX_NAME_BYTES};
 use crate::protocol::handshake::{GREETING_BYTES, greeting};
 use crate::protocol::names::{NameError, check_name};
 use crate::protocol::{ERR_ACCESS, ERR_DATA, ERR_NOT_SUPPORTED, RESPONSE_OK};
+use crate::transport::budget::Charge;
 use crate::transport::deadline;
 use crate::transport::outbox::{Bounds, Outbox};
 use crate::transport::socket::{ReadHalf, WriteHalf};
@@ -90,7 +91,7 @@ pub(super) async fn perform(
         linger: listener.config.linger(),
     };
     let inbox = Inbox::Socket {
-        outbox: Outbox::new(output, bounds),
+        outbox: Outbox::new(output, bounds, Charge::new(&hub.budget)),
         overflow: listener.config.overflow,
         patience: timeout,
     };

@@ -9,24 +9,29 @@ use std::sync::atomic::{
 };
 use std::time::Instant;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 #[cfg(feature = "rpc")]
 use super::announce::{BrokerEvent, SlowConsumer};
 use super::config::BrokerOptions;
 use super::peer::{Inbox, Peer, Reason};
 use super::registry::Registry;
+use super::tally::Tally;
 use super::topics::{FilterSet, Topics};
 use super::workers::Crew;
 use super::{BROKER_NAME, BROKER_WARN_TOPIC};
 use crate::common::BrokerStats;
 use crate::limits::MAX_FILTERS;
+use crate::transport::budget::Budget;
 use crate::{Error, ErrorKind};
 
 /// See the top of this file.
 pub(super) struct Hub {
     pub(super) topics: Topics,
     pub(super) crew: Crew,
+    /// What all clients together may take.
+    pub(super) budget: Arc<Budget>,
+    shortages: Mutex<Tally>,
     registry: RwLock<Registry>,
     /// Grows with every registration.
     registrations: AtomicU64,
@@ -48,8 +53,12 @@ struct RetiredTotals {
 
 impl Hub {
     pub(super) fn new(options: BrokerOptions) -> Self {
+        let budget = Budget::new(options.max_memory);
+        let max_filters = options.max_subscriptions.clamp(1, MAX_FILTERS);
         Self {
-            topics: Topics::new(options.max_subscriptions.clamp(1, MAX_FILTERS)),
+            topics: Topics::new(max_filters, budget.clone()),
+            budget,
+            shortages: Mutex::default(),
             registry: RwLock::new(Registry::new(options.max_clients)),
             registrations: AtomicU64::new(0),
             retired: RetiredTotals::default(),
@@ -166,6 +175,19 @@ impl Hub {
         );
         #[cfg(feature = "rpc")]
         self.announce(&BrokerEvent::slow(&peer.name, SlowConsumer::Dropped));
+    }
+
+    /// Says that memory is short, once in a while.
+    pub(super) fn warn_of_memory(&self) {
+        let times = self.shortages.lock().count(Instant::now());
+        if let Some(times) = times {
+            log::warn!(
+                "memory is short: {} of the {} bytes for all clients are taken; {times} frames had to \
+                 wait or were refused",
+                self.budget.used(),
+                self.budget.limit()
+            );
+        }
     }
 
     /// As long as this does not change, who was not registered still is not.

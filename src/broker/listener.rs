@@ -24,6 +24,7 @@ use super::{handshake, refresh, socket_path, workers};
 use crate::Error;
 use crate::limits::{ACCEPT_PAUSE_MAX, ACCEPT_PAUSE_MIN};
 use crate::protocol::delivery::PING;
+use crate::transport::budget::Charge;
 use crate::transport::intake::Intake;
 use crate::transport::socket::Socket;
 
@@ -230,8 +231,8 @@ async fn connection(
         peer.tell_to_end(Reason::Shutdown);
     }
     let config = &listener.config;
+    let intake = Intake::new(input, config.timeout, Charge::new(&hub.budget));
     let router = Router::new(hub, peer, config.timeout);
-    let intake = Intake::new(input, config.timeout);
     let session = Session::new(router, intake, config.max_frame, config.timeout);
     workers::lead(Box::new(session), Counted::new(listener, visit)).await;
 }

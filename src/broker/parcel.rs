@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::borrow::Cow;
 use crate::limits::{SEGMENT_BYTES, SHARED_PAYLOAD_BYTES};
 use crate::protocol::delivery;
+use crate::transport::budget::Charge;
 use crate::transport::outbox::{Encoded, Payload};
 use crate::{Frame, FrameData, FrameKind};
 
@@ -20,6 +21,8 @@ pub(super) struct Parcel<'a> {
     /// The part that a zero-copy sender gave separately.
     header: Option<Cow<'a>>,
     payload: Cow<'a>,
+    /// What the payload is charged with, if that is not for each queue to do.
+    charge: Option<Arc<Charge>>,
     /// What the statistics say the frame has, in bytes: the body as its sender sent it.
     pub(super) counted: usize,
     /// All that precedes the payload on a socket; empty until the first socket asks.
@@ -53,10 +56,16 @@ impl<'a> Parcel<'a> {
             topic: contents.topic.map(Text::Borrowed),
             header: contents.header,
             payload: contents.payload,
+            charge: None,
             counted: contents.counted,
             head: scratch,
             frame: None,
         }
+    }
+
+    /// Says that the payload is charged already.
+    pub(super) fn set_charge(&mut self, charge: Option<Charge>) {
+        self.charge = charge.map(Arc::new);
     }
 
     pub(super) fn kind(&self) -> FrameKind {
@@ -72,6 +81,7 @@ impl<'a> Parcel<'a> {
             topic: None,
             header: None,
             payload: Cow::Borrowed(&[]),
+            charge: None,
             counted,
             head: Vec::new(),
             frame: Some(frame),
@@ -101,6 +111,7 @@ impl<'a> Parcel<'a> {
             topic: self.topic.map(|topic| Text::Owned(topic.into_owned())),
             header: self.header.map(Cow::into_owned),
             payload: self.payload.into_owned(),
+            charge: self.charge,
             kind: self.kind,
             realtime: self.realtime,
             sender: self.sender,
@@ -117,7 +128,9 @@ impl<'a> Parcel<'a> {
             self.encode_head();
         }
         let payload = match &self.payload {
-            Cow::Referenced(bytes) if bytes.len() >= SHARED_PAYLOAD_BYTES => Payload::Shared(bytes),
+            Cow::Referenced(bytes) if bytes.len() >= SHARED_PAYLOAD_BYTES => {
+                Payload::Shared(bytes, self.charge.as_ref())
+            }
             bytes => Payload::Copied(bytes.as_slice()),
         };
         Encoded {

@@ -17,6 +17,7 @@ use crate::Frame;
 use crate::limits::SLOW_WARNING_INTERVAL;
 use crate::maps::HashSet;
 use crate::protocol::names::{is_secondary, primary_name};
+use crate::transport::budget::Charge;
 use crate::transport::outbox::{Account, Load, Outbox, Progress, Push, Queued};
 
 /// Where frames for a client go.
@@ -81,6 +82,8 @@ pub(super) struct OwnFilters {
     pub(super) exclusions: HashSet<Box<str>>,
     /// In bytes.
     pub(super) charged: usize,
+    /// For what goes beyond [`FREE_MEMORY_BYTES`](crate::limits::FREE_MEMORY_BYTES).
+    pub(super) memory: Option<Charge>,
 }
 
 impl OwnFilters {

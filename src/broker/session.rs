@@ -191,6 +191,9 @@ fn log_ending(peer: &Peer, ending: &Ending) {
         Ending::Io(e) if e.kind() == io::ErrorKind::TimedOut => {
             log::warn!("client {name:?} disconnected: no progress within the timeout");
         }
+        Ending::Io(e) if e.kind() == io::ErrorKind::OutOfMemory => {
+            log::warn!("client {name:?} disconnected: no memory for its frame within the timeout");
+        }
         Ending::Io(e) => log::info!("client {name:?} disconnected: {e}"),
         Ending::Told(reason) => log::info!("client {name:?} disconnected: {}", reason.as_str()),
     }

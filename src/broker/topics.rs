@@ -8,11 +8,13 @@ use parking_lot::RwLock;
 
 use super::peer::{OwnFilters, Peer};
 use crate::limits::{
-    FILTER_LEVEL_COST, MAX_CACHED_RECEIVERS, MAX_CACHED_TOPIC_BYTES, MAX_CACHED_TOPICS,
-    MAX_FILTER_BYTES, MAX_LEVELS,
+    FILTER_LEVEL_COST, FREE_MEMORY_BYTES, MAX_CACHED_RECEIVERS, MAX_CACHED_TOPIC_BYTES,
+    MAX_CACHED_TOPICS, MAX_FILTER_BYTES, MAX_LEVELS,
 };
 use crate::maps::HashSet;
 use crate::matching::{FilterTrie, TOPIC};
+use crate::protocol::{ERR_BUSY, ERR_DATA};
+use crate::transport::budget::{Budget, Charge};
 
 /// The receivers of one topic, each once.
 pub(super) type Receivers = Arc<[Arc<Peer>]>;
@@ -33,6 +35,18 @@ pub(super) enum FilterError {
     /// More than this number.
     Count(usize),
     Bytes,
+    /// Those of all clients together take too much.
+    Memory,
+}
+
+impl FilterError {
+    /// What the client is answered.
+    pub(super) fn code(&self) -> u8 {
+        match self {
+            Self::Memory => ERR_BUSY,
+            Self::Levels | Self::Count(_) | Self::Bytes => ERR_DATA,
+        }
+    }
 }
 
 impl std::fmt::Display for FilterError {
@@ -44,6 +58,7 @@ impl std::fmt::Display for FilterError {
                 f,
                 "the topic filters take more than {MAX_FILTER_BYTES} bytes"
             ),
+            Self::Memory => f.write_str("all clients together take the memory that they may"),
         }
     }
 }
@@ -73,10 +88,11 @@ pub(super) struct Topics {
     generation: AtomicU64,
     /// Filters of one client, of both sets together.
     max_filters: usize,
+    budget: Arc<Budget>,
 }
 
 impl Topics {
-    pub(super) fn new(max_filters: usize) -> Self {
+    pub(super) fn new(max_filters: usize, budget: Arc<Budget>) -> Self {
         Self {
             filters: RwLock::new(Filters {
                 subscriptions: FilterTrie::new(MAX_LEVELS),
@@ -85,6 +101,7 @@ impl Topics {
             cache: RwLock::default(),
             generation: AtomicU64::new(0),
             max_filters,
+            budget,
         }
     }
 
@@ -134,6 +151,12 @@ impl Topics {
         }
         if fresh.is_empty() {
             return Ok(());
+        }
+        if charged > FREE_MEMORY_BYTES {
+            let memory = own.memory.get_or_insert_with(|| Charge::new(&self.budget));
+            if !memory.cover(charged - FREE_MEMORY_BYTES) {
+                return Err(FilterError::Memory);
+            }
         }
         let mut filters = self.filters.write();
         for filter in fresh {
@@ -191,6 +214,10 @@ impl Topics {
                 filters.take_out(set, filter, peer);
             }
         }
+        let rest = own.charged.saturating_sub(FREE_MEMORY_BYTES);
+        if let Some(memory) = &mut own.memory {
+            memory.lower(rest);
+        }
         self.changed();
     }
 
@@ -239,6 +266,7 @@ impl Topics {
             }
         }
         own.charged = 0;
+        own.memory = None;
         self.changed();
     }
 

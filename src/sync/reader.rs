@@ -132,7 +132,7 @@ impl Reader {
         if consumed > 0 {
             self.patience.restart();
         }
-        self.large = Large::begin(&bytes[consumed..], size, payload_at);
+        self.large = Large::begin(&bytes[consumed..], size, payload_at, |_| true);
         if self.large.is_some() {
             self.held = 0;
         } else {

@@ -20,7 +20,13 @@ pub(crate) struct Large {
 impl Large {
     /// Makes a frame of `size` bytes, of which `arrived` is the beginning, one that is received by
     /// itself, if that is less work than to read it together with others, or if it has to be.
-    pub(crate) fn begin(arrived: &[u8], size: usize, payload_at: Option<usize>) -> Option<Self> {
+    /// `may_reserve` is asked whether so many bytes may be taken at once.
+    pub(crate) fn begin(
+        arrived: &[u8],
+        size: usize,
+        payload_at: Option<usize>,
+        may_reserve: impl FnOnce(usize) -> bool,
+    ) -> Option<Self> {
         let start = match payload_at {
             Some(at) if at <= SHARED_PAYLOAD_BYTES => at,
             _ if size > READ_BUFFER_BYTES => 0,
@@ -32,7 +38,12 @@ impl Large {
         }
         let payload_bytes = size - start;
         let room = (beginning.len() * GROWTH).max(READ_BUFFER_BYTES);
-        let mut payload = Vec::with_capacity(room.min(payload_bytes));
+        let room = room.min(payload_bytes);
+        let room = match may_reserve(room) {
+            true => room,
+            false => room.min(READ_BUFFER_BYTES),
+        };
+        let mut payload = Vec::with_capacity(room);
         payload.extend_from_slice(beginning);
         Some(Self {
             head: head.to_vec(),
@@ -46,13 +57,18 @@ impl Large {
         self.arrived == self.payload_bytes
     }
 
-    /// Where to put what comes next.
-    pub(crate) fn room(&mut self) -> &mut [u8] {
+    /// Up to where there has to be room for what comes next.
+    pub(crate) fn end_of_room(&self) -> usize {
         let reserved = self.payload.capacity().min(self.payload_bytes);
-        let end = match self.arrived {
+        match self.arrived {
             arrived if arrived < reserved => reserved,
             arrived => self.payload_bytes.min(arrived * GROWTH),
-        };
+        }
+    }
+
+    /// Where to put what comes next.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        let end = self.end_of_room();
         if self.payload.len() < end {
             self.payload.reserve_exact(end - self.payload.len());
             self.payload.resize(end, 0);

@@ -9,6 +9,8 @@
 //! - [`outbox`]: writing; a bounded queue of encoded bytes that leave from the task that queued them
 
 #[cfg(any(feature = "ipc", feature = "broker"))]
+pub(crate) mod budget;
+#[cfg(any(feature = "ipc", feature = "broker"))]
 pub(crate) mod deadline;
 #[cfg(any(feature = "ipc", feature = "broker"))]
 pub(crate) mod intake;

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
+use super::budget::Charge;
 use super::socket::WriteHalf;
 use crate::limits::{MAX_SPARE_SEGMENTS, MAX_SPARE_SMALL_SEGMENT_BYTES, SEGMENT_BYTES};
 
@@ -28,15 +29,25 @@ thread_local! {
 pub(crate) enum Payload<'a> {
     /// To be copied.
     Copied(&'a [u8]),
-    /// To be referenced: all of the vector.
-    Shared(&'a Arc<Vec<u8>>),
+    /// To be referenced: all of the vector, and what it is charged with if that is not for the
+    /// queue to do.
+    Shared(&'a Arc<Vec<u8>>, Option<&'a Arc<Charge>>),
 }
 
 impl Payload<'_> {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Copied(bytes) => bytes.len(),
-            Self::Shared(bytes) => bytes.len(),
+            Self::Shared(bytes, _) => bytes.len(),
+        }
+    }
+
+    /// What a queue has to be charged with for it, in bytes.
+    #[inline]
+    pub(crate) fn own_len(&self) -> usize {
+        match self {
+            Self::Shared(_, Some(_)) => 0,
+            payload => payload.len(),
         }
     }
 }
@@ -47,6 +58,8 @@ pub(crate) struct Load {
     pub(crate) frames: usize,
     pub(crate) acks: usize,
     pub(crate) bytes: usize,
+    /// How many of these bytes are charged to the queue.
+    pub(crate) own: usize,
 }
 
 impl Load {
@@ -54,19 +67,25 @@ impl Load {
         self.frames += other.frames;
         self.acks += other.acks;
         self.bytes += other.bytes;
+        self.own += other.own;
     }
 
     pub(crate) fn remove(&mut self, other: Load) {
         self.frames -= other.frames;
         self.acks -= other.acks;
         self.bytes -= other.bytes;
+        self.own -= other.own;
     }
 }
 
 #[derive(Debug)]
 enum Bytes {
     Owned(Vec<u8>),
-    Shared(Arc<Vec<u8>>),
+    Shared {
+        bytes: Arc<Vec<u8>>,
+        /// Lives as long as the bytes do.
+        _charge: Option<Arc<Charge>>,
+    },
 }
 
 #[derive(Debug)]
@@ -79,7 +98,7 @@ impl Segment {
     fn as_slice(&self) -> &[u8] {
         match &self.bytes {
             Bytes::Owned(bytes) => bytes,
-            Bytes::Shared(bytes) => bytes,
+            Bytes::Shared { bytes, .. } => bytes,
         }
     }
 
@@ -141,17 +160,22 @@ impl Segments {
                 tail.extend_from_slice(head);
                 tail.extend_from_slice(bytes);
             }
-            Payload::Shared(bytes) => {
+            Payload::Shared(bytes, charge) => {
                 let head_load = Load {
                     bytes: head.len(),
+                    own: head.len(),
                     ..Load::default()
                 };
                 if !head.is_empty() {
                     self.tail(head.len(), head_load).extend_from_slice(head);
                 }
                 load.bytes -= head.len();
+                load.own -= head.len();
                 self.list.push_back(Segment {
-                    bytes: Bytes::Shared(bytes.clone()),
+                    bytes: Bytes::Shared {
+                        bytes: bytes.clone(),
+                        _charge: charge.cloned(),
+                    },
                     load,
                 });
             }
@@ -281,6 +305,7 @@ mod tests {
             frames: 1,
             acks: 0,
             bytes,
+            own: bytes,
         }
     }
 
@@ -291,7 +316,7 @@ mod tests {
         let mut queue = Segments::default();
         let mut charged = 0;
         for _ in 0..MAX_SPARE_SEGMENTS * 8 {
-            for payload in [Payload::Shared(&payload), Payload::Copied(&[0; 20])] {
+            for payload in [Payload::Shared(&payload, None), Payload::Copied(&[0; 20])] {
                 let bytes = 20 + payload.len();
                 queue.push(&[0; 20], payload, load(bytes));
                 charged += bytes;
@@ -302,7 +327,7 @@ mod tests {
             .iter()
             .map(|segment| match &segment.bytes {
                 Bytes::Owned(bytes) => bytes.capacity(),
-                Bytes::Shared(bytes) => bytes.len(),
+                Bytes::Shared { bytes, .. } => bytes.len(),
             })
             .sum();
         assert!(taken < charged * 5 / 4, "{taken} for {charged}");

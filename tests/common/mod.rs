@@ -20,6 +20,7 @@ pub mod client_list;
 pub mod fake;
 pub mod wire;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 pub use broker::{Broker, Launch};
@@ -79,6 +80,19 @@ pub fn on_both_with(args: &[&str], body: impl Fn(&Bus)) {
             transport,
         });
     }
+}
+
+/// Waits until the counter has begun to count, and counts no more.
+pub fn wait_until_still(counter: &AtomicU32) {
+    let mut last = 0;
+    eventually("a counter that stands still", || {
+        // No event tells that something does not happen.
+        std::thread::sleep(Duration::from_millis(100));
+        let now = counter.load(Ordering::Relaxed);
+        let is_still = last > 0 && now == last;
+        last = now;
+        is_still.then_some(())
+    });
 }
 
 /// Polls until the probe has an answer. For effects that nothing on the wire tells about.

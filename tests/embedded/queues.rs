@@ -56,7 +56,10 @@ async fn a_full_queue_holds_up_its_senders_for_a_timeout() {
     for _ in 0..3 {
         let start = Instant::now();
         assert_eq!(try_send(&mut sender, 9).await, Err(Kind::NotDelivered));
-        assert_eq!(start.elapsed(), DEFAULT_TIMEOUT);
+        // And a last look at the queue.
+        let waited = start.elapsed();
+        let last_look = std::time::Duration::from_millis(10);
+        assert!(waited >= DEFAULT_TIMEOUT && waited < DEFAULT_TIMEOUT + last_look);
     }
     let warning = next(&warnings).await;
     assert!(

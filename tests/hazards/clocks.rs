@@ -3,6 +3,7 @@
 
 use crate::common::*;
 use nix::sys::signal::Signal;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -55,14 +56,18 @@ fn h15_a_full_queue_survives_the_sleep() {
         let mut sender = bus.quiet_client("sender");
         let mut writer = Wire::new(sender.stream().try_clone().expect("a second handle"));
         let payload = vec![7; 16 * 1024];
+        let sent = AtomicU32::new(0);
         thread::scope(|scope| {
             // More than the sockets and the queue take.
             scope.spawn(|| {
                 for id in 0..500 {
                     writer.send_raw(&message(id, PROCESSED, "receiver", &payload));
+                    sent.fetch_add(1, Ordering::Relaxed);
                 }
             });
             receiver.expect_bytes(&got_message(0, "sender", &payload));
+            // From here on the sender waits as well.
+            wait_until_still(&sent);
             sleep(&bus.broker, || {
                 // There is room in the socket, of which the broker has not been told.
                 receiver.expect_bytes(&got_message(0, "sender", &payload));

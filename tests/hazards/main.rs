@@ -33,6 +33,7 @@ mod storms;
 mod stranger;
 mod streams;
 mod timing;
+mod together;
 mod unread;
 
 mod access; // needs the embedded broker (protocol, section 15.4)

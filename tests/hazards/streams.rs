@@ -35,6 +35,27 @@ fn b13_a_trickle_does_not_extend_the_limit_for_ever() {
     });
 }
 
+/// The same from the broker's side: a client that reads slowly takes in what the socket has room
+/// for, although the system announces that room only when most of the socket is empty.
+#[test]
+fn b13_a_slow_reader_is_not_stalled() {
+    on_both_with(&["-t", "1"], |bus| {
+        let (mut slow, mut peer) = (bus.quiet_client("slow"), bus.client("peer"));
+        let payload = vec![7; 16 * 1024];
+        for id in 0..55 {
+            peer.request(&message(id, PROCESSED, "slow", &payload), id);
+        }
+        for _ in 0..8 {
+            thread::sleep(Duration::from_millis(300));
+            slow.expect_bytes(&got_message(0, "peer", &payload));
+        }
+        for _ in 8..55 {
+            slow.expect_bytes(&got_message(0, "peer", &payload));
+        }
+        slow.expect_silence();
+    });
+}
+
 #[test]
 fn b14_half_close_flushes_acks_and_frames() {
     on_both(|bus| {

@@ -65,6 +65,7 @@ pub fn run(settings: &Settings, origin: Origin) -> Result<(), String> {
     let options = BrokerOptions::new()
         .max_clients(settings.broker.clients())
         .max_subscriptions(settings.broker.subscriptions())
+        .max_memory(settings.broker.memory())
         .workers(workers.handles())
         .wake_workers(move |worker| waker.wake(worker));
     let start = Start {

@@ -25,6 +25,7 @@ use super::topics::Receivers;
 use crate::borrow::Cow;
 use crate::limits::{BROADCAST_COST, MAX_CACHED_TOPIC_BYTES, MAX_NAME_BYTES};
 use crate::protocol::{ERR_ACCESS, ERR_CLIENT_NOT_REGISTERED, ERR_DATA, RESPONSE_OK};
+use crate::transport::budget::Charge;
 use crate::{FrameData, FrameKind, QoS};
 use offer::Touched;
 use run::Way;
@@ -58,6 +59,8 @@ pub(super) struct Router {
     way: Option<Way>,
     /// Deliveries since the last [`Router::settle`].
     pub(super) deliveries: usize,
+    /// What the payload of the present frame is charged with, if it is at all.
+    pub(super) charge: Option<Charge>,
 }
 
 /// A name that no client had, as long as none has registered since.
@@ -91,6 +94,7 @@ impl Router {
             scratch: Vec::new(),
             touched: Touched::default(),
             way: None,
+            charge: None,
             deliveries: 0,
         }
     }

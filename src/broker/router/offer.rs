@@ -21,7 +21,16 @@ use crate::{Frame, FrameKind, QoS};
 /// What became of one offer to one receiver.
 pub(super) enum Offered {
     Done(u8),
-    Wait,
+    Wait(Lack),
+}
+
+/// What a receiver does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// Room in its queue.
+    Room,
+    /// Memory, of which all clients together have taken what there is.
+    Memory,
 }
 
 /// Outboxes that this source has promised to settle. Keeps the promise also when the source ends
@@ -124,7 +133,8 @@ impl Router {
         single: bool,
     ) -> Routed {
         let scratch = mem::take(&mut self.scratch);
-        let parcel = Parcel::new(sender, contents, scratch);
+        let mut parcel = Parcel::new(sender, contents, scratch);
+        parcel.set_charge(self.charge.take());
         if !parcel.fits_the_wire() {
             self.scratch = parcel.into_scratch();
             return Routed::Done(ERR_DATA);
@@ -144,7 +154,7 @@ impl Router {
             match self.offer(receiver, &mut parcel) {
                 Offered::Done(outcome) if single => code = outcome,
                 Offered::Done(_) => {}
-                Offered::Wait => waiting.push(Reluctant {
+                Offered::Wait(_) => waiting.push(Reluctant {
                     peer: receiver.clone(),
                     progress: receiver.progress(),
                 }),
@@ -171,15 +181,20 @@ impl Router {
                 Offered::Done(RESPONSE_OK)
             }
             Push::Closed => Offered::Done(ERR_CLIENT_NOT_REGISTERED),
-            Push::Full => self.offer_again(receiver, parcel),
+            Push::Full | Push::NoMemory => self.offer_again(receiver, parcel),
         }
     }
 
-    /// The queue is full; perhaps only of what this very batch has put there.
+    /// The queue is full, or there is no memory; perhaps only on account of this very batch.
     #[cold]
     fn offer_again(&mut self, receiver: &Arc<Peer>, parcel: &mut Parcel<'_>) -> Offered {
         receiver.flush();
-        match receiver.push(parcel, Account::Frame) {
+        let mut pushed = receiver.push(parcel, Account::Frame);
+        if pushed == Push::NoMemory {
+            self.touched.settle();
+            pushed = receiver.push(parcel, Account::Frame);
+        }
+        match pushed {
             Push::Queued { settle } => {
                 self.touch(receiver, settle);
                 Offered::Done(RESPONSE_OK)
@@ -201,15 +216,26 @@ impl Router {
                     self.refuse(receiver);
                     Offered::Done(ERR_NOT_DELIVERED)
                 }
-                _ => Offered::Wait,
+                _ => Offered::Wait(Lack::Room),
             },
+            Push::NoMemory => {
+                self.hub.warn_of_memory();
+                match &receiver.inbox {
+                    // It is not this receiver that takes too much.
+                    Inbox::Socket { overflow, .. } if *overflow != Overflow::Backpressure => {
+                        self.refuse(receiver);
+                        Offered::Done(ERR_NOT_DELIVERED)
+                    }
+                    _ => Offered::Wait(Lack::Memory),
+                }
+            }
         }
     }
 
     /// Counts a frame that is not delivered. Returns the number of the spell that it belongs to.
     pub(super) fn refuse(&self, receiver: &Peer) -> u64 {
         log::debug!(
-            "client {:?}: queue full, a frame of {:?} is refused",
+            "client {:?}: no room, a frame of {:?} is refused",
             receiver.name,
             self.source.name
         );

@@ -130,7 +130,7 @@ impl Router {
             };
             match queue.push(frame, Account::Frame) {
                 Push::Queued { settle } => promised |= settle,
-                Push::Full | Push::Closed => break,
+                Push::Full | Push::NoMemory | Push::Closed => break,
             }
             frames.advance(payload);
             count += 1;
@@ -174,9 +174,9 @@ impl Router {
                 ..SHARED_PAYLOAD_BYTES => Payload::Copied(run),
                 bytes if run.capacity() > 2 * bytes => {
                     exact = Arc::new(run.to_vec());
-                    Payload::Shared(&exact)
+                    Payload::Shared(&exact, None)
                 }
-                _ => Payload::Shared(shared),
+                _ => Payload::Shared(shared, None),
             };
             for receiver in &*receivers {
                 let Inbox::Socket { outbox, .. } = &receiver.inbox else {

@@ -44,7 +44,11 @@ fn subscriber(
     near.set_nonblocking(true).expect("a socket");
     far.set_nonblocking(true).expect("a socket");
     let inbox = Inbox::Socket {
-        outbox: Outbox::new(Socket::Unix(near).split().expect("a runtime").1, bounds),
+        outbox: Outbox::new(
+            Socket::Unix(near).split().expect("a runtime").1,
+            bounds,
+            Charge::default(),
+        ),
         overflow: Overflow::Backpressure,
         patience,
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Router;
-use super::offer::Offered;
+use super::offer::{Lack, Offered};
 use crate::FrameKind;
 use crate::broker::parcel::Parcel;
 use crate::broker::peer::{Inbox, Peer};
@@ -48,7 +48,7 @@ impl Router {
             code = match &receiver.inbox {
                 Inbox::Channel(channel) => {
                     let sending = channel.frames.send(parcel.frame());
-                    match tokio::time::timeout_at(since + self.timeout, sending).await {
+                    match deadline::timeout_at(since + self.timeout, sending).await {
                         Ok(Ok(())) => {
                             channel.count(parcel.counted);
                             RESPONSE_OK
@@ -87,17 +87,25 @@ impl Router {
         else {
             return ERR_NOT_DELIVERED;
         };
+        let budget = self.hub.budget.clone();
         let mut until = since + *patience;
         loop {
             let mut room = pin!(outbox.room());
             room.as_mut().enable();
-            match self.offer(receiver, parcel) {
+            let mut memory = pin!(budget.given_back());
+            memory.as_mut().enable();
+            let lack = match self.offer(receiver, parcel) {
                 // It was there when the frame was offered first.
                 Offered::Done(ERR_CLIENT_NOT_REGISTERED) => return ERR_NOT_DELIVERED,
                 Offered::Done(code) => return code,
-                Offered::Wait => {}
-            }
+                Offered::Wait(lack) => lack,
+            };
             if Instant::now() >= until {
+                // Others take the memory that it would need.
+                if lack == Lack::Memory {
+                    self.refuse(receiver);
+                    return ERR_NOT_DELIVERED;
+                }
                 // Others may have been faster to use the room that was there. A receiver that reads
                 // is not to be cut off for that.
                 if !outbox.has_drained_since(progress) {
@@ -109,7 +117,16 @@ impl Router {
                 until = Instant::now() + *patience;
             }
             // Room is announced when there is plenty. When the time is up there may be enough.
-            let _ = deadline::timeout_at(until, room).await;
+            let change = async {
+                match lack {
+                    Lack::Room => room.await,
+                    Lack::Memory => tokio::select! {
+                        () = room => {}
+                        () = memory => {}
+                    },
+                }
+            };
+            let _ = deadline::timeout_at(until, change).await;
         }
     }
 }

@@ -58,6 +58,7 @@ impl World {
         let reached = hub.find_by_mask("*").len();
         assert_eq!(reached, core, "clients are still reached by broadcasts");
         assert!(hub.topics.is_empty(), "somebody is still subscribed");
+        assert_eq!(hub.budget.used(), 0, "memory is still charged");
         let clients = self.listener.as_ref().map(|listener| listener.clients());
         assert_eq!(clients.unwrap_or(0), 0, "clients are still counted");
         let free = self.admission.free_places();

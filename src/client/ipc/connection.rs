@@ -16,6 +16,7 @@ use super::receive::Receiver;
 use crate::address::Address;
 use crate::link::{Config, check_greeting, registration};
 use crate::protocol::handshake::{GREETING_BYTES, greeting};
+use crate::transport::budget::Charge;
 use crate::transport::intake::Intake;
 use crate::transport::outbox::{Account, Bounds, Encoded, Outbox, Payload, Push};
 use crate::transport::socket::{ReadHalf, Socket, WriteHalf};
@@ -50,7 +51,7 @@ pub(super) async fn open(config: &Config) -> Result<(Arc<Connection>, EventChann
         linger: (!config.buf_ttl.is_zero()).then_some(config.buf_ttl),
     };
     let connection = Arc::new(Connection {
-        outbox: Outbox::new(output, bounds),
+        outbox: Outbox::new(output, bounds, Charge::default()),
         confirmations: Confirmations::new(config.timeout),
         timeout: config.timeout,
         connected: Arc::new(AtomicBool::new(true)),
@@ -61,7 +62,7 @@ pub(super) async fn open(config: &Config) -> Result<(Arc<Connection>, EventChann
     let (frames, events) = async_channel::bounded(config.queue_size.max(1));
     let receiver = Receiver::new(
         connection.clone(),
-        Intake::new(input, config.timeout),
+        Intake::new(input, config.timeout, Charge::default()),
         frames,
         config,
     );
@@ -190,7 +191,8 @@ impl Connection {
                     return Ok(());
                 }
                 Push::Closed => return Err(Error::eof()),
-                Push::Full => match deadline {
+                // No memory is what a broker runs out of.
+                Push::Full | Push::NoMemory => match deadline {
                     None => {
                         self.outbox.flush();
                         deadline = Some(Instant::now() + self.timeout);

@@ -119,7 +119,7 @@ impl Client {
             Ok(()) => {
                 head.extend_from_slice(header);
                 let payload = match &payload {
-                    Cow::Referenced(bytes) => Payload::Shared(bytes),
+                    Cow::Referenced(bytes) => Payload::Shared(bytes, None),
                     bytes => Payload::Copied(bytes.as_slice()),
                 };
                 self.connection.send(op_id, &head, payload, qos).await

@@ -105,7 +105,7 @@ impl Receiver {
             .read(|input| {
                 let taken = match input {
                     Input::Frames(bytes) => process(connection, events, acks, bytes, *max_body),
-                    Input::Large { head, payload } => {
+                    Input::Large { head, payload, .. } => {
                         process_large(connection, events, head, mem::take(payload))
                     }
                 };

@@ -18,9 +18,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::large::Large;
+use super::budget::Charge;
 use super::socket::ReadHalf;
 use crate::limits::{LARGE_FRAME_PEEK_BYTES, READ_BUFFER_BYTES};
+use large::ChargedFrame;
 use patience::Patience;
 
 thread_local! {
@@ -38,6 +39,8 @@ pub(crate) enum Input<'a> {
         head: &'a [u8],
         /// To be taken out, or left if the handler wants to see the frame again.
         payload: &'a mut Vec<u8>,
+        /// What the payload is charged with; goes where the payload goes. Nothing for smaller ones.
+        charge: &'a mut Charge,
     },
 }
 
@@ -71,17 +74,20 @@ pub(crate) struct Intake {
     /// What the handler has not consumed yet.
     held: Vec<u8>,
     /// A frame that is received by itself. Boxed: most connections never see one.
-    large: Option<Box<Large>>,
+    large: Option<Box<ChargedFrame>>,
     /// The next frame is probably a large one, too: read no more than its beginning, so that its
     /// payload need not be copied.
     peek: bool,
     paused: bool,
     patience: Patience,
+    /// Of nothing, of the budget that large frames are charged to.
+    charge: Charge,
 }
 
 impl Intake {
-    /// `stall_limit` is how long an unfinished frame may go without progress.
-    pub(crate) fn new(socket: ReadHalf, stall_limit: Duration) -> Self {
+    /// `stall_limit` is how long an unfinished frame may go without progress, or wait for memory
+    /// while nobody gives any back. `charge` is on what large frames together may take.
+    pub(crate) fn new(socket: ReadHalf, stall_limit: Duration, charge: Charge) -> Self {
         Self {
             socket,
             held: Vec::new(),
@@ -89,6 +95,7 @@ impl Intake {
             peek: false,
             paused: false,
             patience: Patience::new(stall_limit),
+            charge,
         }
     }
 
@@ -107,7 +114,8 @@ impl Intake {
     ///
     /// # Errors
     ///
-    /// `TimedOut` if an unfinished frame makes no progress, else the error of the socket.
+    /// `TimedOut` if an unfinished frame makes no progress, `OutOfMemory` if there is none for it,
+    /// else the error of the socket.
     pub(crate) async fn read(
         &mut self,
         mut handle: impl FnMut(Input<'_>) -> Taken,
@@ -169,7 +177,9 @@ impl Intake {
         match taken.stop {
             Stop::Pause => self.paused = true,
             Stop::NeedMore { size, payload_at } => {
-                if let Some(large) = Large::begin(rest, size, payload_at) {
+                if let Some(large) =
+                    ChargedFrame::begin(rest, size, payload_at, self.charge.sibling())
+                {
                     self.large = Some(Box::new(large));
                     self.held = Vec::new();
                     return;

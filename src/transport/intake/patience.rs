@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use crate::limits::MIN_PROGRESS_BYTES;
-use crate::transport::deadline::GRACE;
+use crate::transport::deadline::last_call;
 
 /// Watches over an unfinished frame: it has to end, or to grow by [`MIN_PROGRESS_BYTES`], within
 /// the limit. The timer is armed only while a frame is unfinished and the socket is empty, and at
@@ -35,6 +35,10 @@ impl Patience {
             timer: None,
             late: false,
         }
+    }
+
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
     }
 
     /// Lets go of the timer, which belongs to a runtime.
@@ -77,7 +81,7 @@ impl Patience {
             } else if std::mem::replace(&mut self.late, true) {
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             } else {
-                timer.as_mut().reset(now + GRACE);
+                timer.as_mut().reset(last_call(deadline));
             }
         }
     }

@@ -39,7 +39,9 @@ impl Outbox {
             frames,
             acks,
             bytes,
+            own,
         } = state.load;
+        assert!(own <= bytes, "{own} bytes of {bytes} are the queue's own");
         let accounted = state.left.frames + (frames + acks) as u64;
         assert_eq!(
             state.queued.frames, accounted,

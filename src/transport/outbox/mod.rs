@@ -35,11 +35,12 @@ pub(crate) use queue::{Account, Encoded, Push};
 #[cfg(feature = "broker")]
 pub(crate) use queue::{RunTotals, Vacancy};
 
+use super::budget::Charge;
 use super::segments::Segments;
 pub(crate) use super::segments::{Load, Payload};
 use super::socket::WriteHalf;
 use super::sync::Mutex;
-use crate::limits::MAX_WAITING_ACKS;
+use crate::limits::{FREE_MEMORY_BYTES, MAX_WAITING_ACKS};
 
 /// Shorter times are not worth a timer.
 pub(crate) const TIMER_RESOLUTION: Duration = Duration::from_millis(1);
@@ -78,6 +79,8 @@ struct State {
     spare: Segments,
     /// What waits, including what a writer has taken out but not written yet.
     load: Load,
+    /// For what waits beyond [`FREE_MEMORY_BYTES`].
+    charge: Charge,
     writer: Writer,
     /// Some source has promised to [`Outbox::settle`].
     flush_promised: bool,
@@ -141,6 +144,13 @@ impl State {
     fn is_closed(&self) -> bool {
         self.socket.is_none()
     }
+
+    /// True if so many bytes more may be the queue's own.
+    #[inline]
+    fn cover(&mut self, more: usize) -> bool {
+        let own = self.load.own + more;
+        own <= FREE_MEMORY_BYTES || self.charge.cover(own - FREE_MEMORY_BYTES)
+    }
 }
 
 /// See the top of this file.
@@ -155,7 +165,8 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(socket: WriteHalf, bounds: Bounds) -> Self {
+    /// `charge` is on what all outboxes together may take.
+    pub(crate) fn new(socket: WriteHalf, bounds: Bounds, charge: Charge) -> Self {
         Self {
             bounds,
             state: Mutex::new(State {
@@ -163,6 +174,7 @@ impl Outbox {
                 waiting: Segments::default(),
                 spare: Segments::default(),
                 load: Load::default(),
+                charge,
                 writer: Writer::Nobody,
                 flush_promised: false,
                 urgent: false,
@@ -184,6 +196,7 @@ impl Outbox {
         }
         let load = Load {
             bytes: bytes.len(),
+            own: bytes.len(),
             ..Load::default()
         };
         state.load.add(load);

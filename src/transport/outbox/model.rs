@@ -86,7 +86,10 @@ fn outbox(with_linger: bool) -> (Arc<Outbox>, Far) {
         linger: with_linger.then_some(std::time::Duration::ZERO),
     };
     let (_, output) = Socket::Simulated(near).split().expect("nothing to watch");
-    (Arc::new(Outbox::new(output, bounds)), far)
+    (
+        Arc::new(Outbox::new(output, bounds, Charge::default())),
+        far,
+    )
 }
 
 /// Queues all frames of one source as the router does. Returns how many the outbox has taken.
@@ -96,7 +99,7 @@ async fn send(outbox: Arc<Outbox>, source: u8) -> u8 {
         match push(&outbox, &frame(source, number), &mut is_promised).await {
             Push::Closed => return number,
             Push::Queued { settle } => is_promised |= settle,
-            Push::Full => unreachable!("waited for room"),
+            Push::Full | Push::NoMemory => unreachable!("waited for room"),
         }
         // A batch ends now and then.
         if number % 2 == 1 && std::mem::take(&mut is_promised) {
@@ -121,7 +124,7 @@ async fn push(outbox: &Outbox, bytes: &[u8], is_promised: &mut bool) -> Push {
         room.as_mut().enable();
         for _ in 0..2 {
             match outbox.push(encoded, Account::Frame) {
-                Push::Full => outbox.flush(),
+                Push::Full | Push::NoMemory => outbox.flush(),
                 result => return result,
             }
         }

@@ -1,7 +1,7 @@
 //! What goes into an outbox: single frames, and runs of them.
 
 use super::{Bounds, Outbox, State, Writer};
-use crate::limits::{QUEUE_RESERVE_BYTES, QUEUE_RESERVE_FRAMES};
+use crate::limits::{FREE_MEMORY_BYTES, QUEUE_RESERVE_BYTES, QUEUE_RESERVE_FRAMES, RUN_BYTES};
 use crate::transport::segments::{Load, Payload};
 use crate::transport::sync::MutexGuard;
 
@@ -67,6 +67,8 @@ pub(crate) enum Push {
     Queued { settle: bool },
     /// There is no room.
     Full,
+    /// There is room, but all queues together take too much memory.
+    NoMemory,
     /// The peer is gone.
     Closed,
 }
@@ -105,15 +107,20 @@ impl Outbox {
         }
     }
 
-    /// What may be queued now. Nothing for one that is closed, nor is anything in its way then.
+    /// What may be queued now, as far as one run may need it. Nothing for one that is closed, nor is anything in its way then.
     pub(crate) fn vacancy(&self) -> Vacancy {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         if state.is_closed() {
             return Vacancy::UNLIMITED;
         }
+        let memory = match state.cover(RUN_BYTES) {
+            true => RUN_BYTES,
+            false => FREE_MEMORY_BYTES.saturating_sub(state.load.own),
+        };
+        let room = self.bounds.bytes.saturating_sub(state.load.bytes);
         Vacancy {
             frames: self.bounds.frames.saturating_sub(state.load.frames),
-            bytes: self.bounds.bytes.saturating_sub(state.load.bytes),
+            bytes: room.min(memory),
         }
     }
 
@@ -127,7 +134,10 @@ impl Outbox {
             frames: totals.frames,
             acks: 0,
             bytes: run.len(),
+            own: run.own_len(),
         };
+        // It was when the vacancy was looked for. Another thread may have been faster since.
+        let _ = queue.state.cover(load.own);
         queue.take(&[], run, load, totals)
     }
 }
@@ -152,10 +162,18 @@ impl Queueing<'_> {
             state.starved |= account == Account::Frame;
             return Push::Full;
         }
+        let own = head.len() + payload.own_len();
+        // The rest is bounded by itself: acks, and the reserve.
+        if account == Account::Frame && !state.cover(own) {
+            // Otherwise nothing that happens here makes a difference.
+            state.starved |= state.load.own > 0;
+            return Push::NoMemory;
+        }
         let load = Load {
             frames: usize::from(account != Account::Ack),
             acks: usize::from(account == Account::Ack),
             bytes,
+            own,
         };
         let totals = RunTotals {
             frames: 1,

@@ -17,7 +17,7 @@ async fn outbox() -> (Outbox, UnixStream) {
         linger: None,
     };
     let (_, output) = Socket::Unix(near).split().expect("a runtime");
-    (Outbox::new(output, bounds), far)
+    (Outbox::new(output, bounds, Charge::default()), far)
 }
 
 /// Otherwise the announcements of many clients with long names would take many times the bound.
@@ -31,7 +31,7 @@ async fn announcements_are_bounded_in_bytes_too() {
         linger: None,
     };
     let (_, output) = Socket::Unix(near).split().expect("a runtime");
-    let outbox = Outbox::new(output, bounds);
+    let outbox = Outbox::new(output, bounds, Charge::default());
     let announcement = Encoded {
         head: &[0; BYTES],
         payload: Payload::Copied(&[]),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Load, Outbox, State, TIMER_RESOLUTION, Writer};
-use crate::limits::LINGER_BYTES;
+use crate::limits::{FREE_MEMORY_BYTES, LINGER_BYTES};
 use crate::transport::deadline;
 use crate::transport::socket::WriteHalf;
 use crate::transport::sync::MutexGuard;
@@ -94,6 +94,8 @@ impl Outbox {
             return (state, result);
         }
         state.load.remove(gone);
+        let own = state.load.own.saturating_sub(FREE_MEMORY_BYTES);
+        state.charge.lower(own);
         state.left.frames += (gone.frames + gone.acks) as u64;
         state.left.bytes += (gone.bytes + batch.written() - before) as u64;
         if batch.is_empty() {
@@ -198,13 +200,18 @@ impl Outbox {
         let progress_now = || (self.progress().bytes, socket.uncounted_progress());
         let mut progress = progress_now();
         let mut since = Instant::now();
+        let mut was_late = false;
         loop {
-            match stall_limit {
-                Some(limit) => deadline::timeout_at(since + limit, room.wait())
-                    .await
-                    .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??,
-                None => room.wait().await?,
+            let announced = match stall_limit {
+                Some(limit) => deadline::timeout_at(since + limit, room.wait()).await,
+                None => Ok(room.wait().await),
+            };
+            let is_up = announced.is_err();
+            if let Ok(result) = announced {
+                result?;
             }
+            // When the time is up there may be room all the same: the system announces it when
+            // there is plenty.
             if !self.fill(&socket)? {
                 return Ok(());
             }
@@ -213,6 +220,11 @@ impl Outbox {
             if now != progress {
                 progress = now;
                 since = Instant::now();
+                was_late = false;
+            } else if stall_limit.is_some_and(|limit| since.elapsed() >= limit)
+                && (is_up || mem::replace(&mut was_late, true))
+            {
+                return Err(io::ErrorKind::TimedOut.into());
             }
         }
     }
@@ -250,6 +262,7 @@ impl Outbox {
         state.waiting.clear();
         state.spare.clear();
         state.load = Load::default();
+        state.charge.lower(0);
         state.starved = false;
         self.room.notify_waiters();
         self.handover.notify_one();

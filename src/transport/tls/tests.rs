@@ -11,6 +11,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, Server
 use tokio::io::AsyncReadExt;
 
 use super::*;
+use crate::transport::budget::Charge;
 use crate::transport::outbox::{Account, Bounds, Encoded, Load, Outbox, Payload, Push};
 use crate::transport::socket::{ReadHalf, Socket, WriteHalf};
 
@@ -80,7 +81,7 @@ async fn what_only_the_session_holds_leaves_when_the_socket_has_room() {
         bytes: 1 << 20,
         linger: None,
     };
-    let outbox = Outbox::new(output, bounds);
+    let outbox = Outbox::new(output, bounds, Charge::default());
     let mut sent = 0;
     while !outbox.is_blocked() {
         let frame = Encoded {

@@ -151,6 +151,7 @@ fn broker(mut table: Table<'_>) -> Result<BrokerLimits, Wrong> {
     let limits = BrokerLimits {
         max_clients: table.value("max_clients", values::positive)?,
         max_subscriptions: table.value("max_subscriptions", values::positive)?,
+        max_memory: table.value("max_memory", str::parse)?,
     };
     table.end()?;
     Ok(limits)

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 use elbus::limits;
 
-use crate::values::{self, Account};
+use crate::values::{self, Account, ByteSize};
 
 pub use listener::ListenerOptions;
 #[cfg(test)]
@@ -35,6 +35,14 @@ pub struct BrokerLimits {
         long, value_name = "FILTERS", value_parser = values::positive
     )]
     pub max_subscriptions: Option<usize>,
+
+    /// What queues, large frames and topic filters of all clients may
+    /// take together; then senders wait, or are refused [default: 32M]
+    #[arg(
+        help_heading = "Clients", verbatim_doc_comment,
+        long, value_name = "BYTES", value_parser = values::byte_size
+    )]
+    pub max_memory: Option<ByteSize>,
 }
 
 impl BrokerLimits {
@@ -42,6 +50,7 @@ impl BrokerLimits {
         Self {
             max_clients: self.max_clients.or(others.max_clients),
             max_subscriptions: self.max_subscriptions.or(others.max_subscriptions),
+            max_memory: self.max_memory.or(others.max_memory),
         }
     }
 
@@ -50,6 +59,7 @@ impl BrokerLimits {
         settings([
             ("max_clients", text(self.max_clients)),
             ("max_subscriptions", text(self.max_subscriptions)),
+            ("max_memory", text(self.max_memory)),
         ])
     }
 
@@ -59,6 +69,12 @@ impl BrokerLimits {
 
     pub fn subscriptions(&self) -> usize {
         self.max_subscriptions.unwrap_or(limits::MAX_FILTERS)
+    }
+
+    /// In bytes.
+    pub fn memory(&self) -> usize {
+        self.max_memory
+            .map_or(limits::DAEMON_MAX_MEMORY, |ByteSize(bytes)| bytes)
     }
 }
 
