@@ -11,12 +11,11 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::Config;
 use super::confirmations::Confirmations;
 use super::receive::Receiver;
 use crate::address::Address;
-use crate::limits::{DELIVERY_OVERHEAD, MAX_NAME_BYTES};
-use crate::protocol::handshake::{GREETING_BYTES, greeting, name_frame};
+use crate::link::{Config, check_greeting, registration};
+use crate::protocol::handshake::{GREETING_BYTES, greeting};
 use crate::transport::budget::Charge;
 use crate::transport::intake::Intake;
 use crate::transport::outbox::{Account, Bounds, Encoded, Outbox, Payload, Push};
@@ -48,7 +47,7 @@ pub(super) async fn open(config: &Config) -> Result<(Arc<Connection>, EventChann
         .map_err(|_| Error::timeout())??;
     let bounds = Bounds {
         frames: config.queue_size.max(1),
-        bytes: config.max_frame.saturating_add(DELIVERY_OVERHEAD),
+        bytes: config.max_body(),
         linger: (!config.buf_ttl.is_zero()).then_some(config.buf_ttl),
     };
     let connection = Arc::new(Connection {
@@ -98,19 +97,10 @@ async fn connect(config: &Config) -> Result<(ReadHalf, WriteHalf), Error> {
 async fn shake_hands(input: &mut ReadHalf, output: &WriteHalf, name: &str) -> Result<(), Error> {
     let mut peer_greeting = [0; GREETING_BYTES];
     input.read_exact(&mut peer_greeting).await?;
-    if peer_greeting != greeting() {
-        return Err(Error::not_supported(
-            "what answers is no broker of this protocol version",
-        ));
-    }
+    check_greeting(peer_greeting)?;
     output.write_all(&greeting()).await?;
     read_code(input).await?;
-    let frame = name_frame(name).ok_or_else(|| {
-        Error::data(format_args!(
-            "the name is longer than {MAX_NAME_BYTES} bytes"
-        ))
-    })?;
-    output.write_all(&frame).await?;
+    output.write_all(&registration(name)?).await?;
     read_code(input).await
 }
 
