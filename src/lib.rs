@@ -44,6 +44,8 @@ pub mod address;
 pub mod borrow;
 #[cfg(feature = "broker")]
 pub mod broker;
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
+mod deadline;
 mod error;
 mod frame;
 pub mod limits;

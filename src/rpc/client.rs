@@ -13,6 +13,7 @@ use super::dispatch::{Caller, Responder, dispatch};
 use super::{DummyHandlers, Options, RpcError, RpcEvent, RpcEventKind, RpcHandlers};
 use crate::borrow::Cow;
 use crate::client::AsyncClient;
+use crate::deadline;
 use crate::limits::INTERNAL_RPC_TIMEOUT;
 use crate::protocol::rpc::{NO_REPLY, NOTIFICATION_HEAD, request_head};
 use crate::{Error, OpConfirm, QoS};
@@ -222,7 +223,7 @@ impl Rpc for RpcClient {
             }
             Ok::<_, Error>(reply.await?)
         };
-        let timed = tokio::time::timeout(self.timeout, exchange).await;
+        let timed = deadline::timeout(self.timeout, exchange).await;
         let reply = timed.map_err(Error::from)??;
         if reply.kind() == RpcEventKind::ErrorReply {
             return Err(RpcError::try_from(&reply)?);

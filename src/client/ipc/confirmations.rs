@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
+use crate::deadline::last_call;
 use crate::link::Pending;
 use crate::{Error, IntoElbusResult};
 
@@ -137,7 +138,11 @@ impl Confirmations {
                 next
             };
             match next {
-                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                Some(deadline) => {
+                    tokio::time::sleep_until(deadline.into()).await;
+                    // The answer may have come while this process did not run.
+                    tokio::time::sleep_until(last_call(deadline.into())).await;
+                }
                 None => self.unwatched.notified().await,
             }
         }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::confirmations::Confirmations;
 use super::receive::Receiver;
 use crate::address::Address;
+use crate::deadline;
 use crate::link::{Config, check_greeting, registration};
 use crate::protocol::handshake::{GREETING_BYTES, greeting};
 use crate::transport::budget::Charge;
@@ -178,11 +179,11 @@ impl Connection {
     }
 
     async fn queue(&self, frame: Encoded<'_>) -> Result<(), Error> {
-        let mut deadline = None;
+        let mut until = None;
         loop {
             let mut room = pin!(self.outbox.room());
             // Registering costs a lock, so only if the first attempt has failed.
-            if deadline.is_some() {
+            if until.is_some() {
                 room.as_mut().enable();
             }
             match self.outbox.push(frame, Account::Frame) {
@@ -192,12 +193,12 @@ impl Connection {
                 }
                 Push::Closed => return Err(Error::eof()),
                 // No memory is what a broker runs out of.
-                Push::Full | Push::NoMemory => match deadline {
+                Push::Full | Push::NoMemory => match until {
                     None => {
                         self.outbox.flush();
-                        deadline = Some(Instant::now() + self.timeout);
+                        until = Some(Instant::now() + self.timeout);
                     }
-                    Some(deadline) => tokio::time::timeout_at(deadline, room).await?,
+                    Some(until) => deadline::timeout_at(until, room).await?,
                 },
             }
         }

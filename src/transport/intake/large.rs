@@ -10,9 +10,9 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
 
 use super::{Input, Intake, Stop, Taken};
+use crate::deadline;
 use crate::limits::READ_BUFFER_BYTES;
 use crate::transport::budget::Charge;
-use crate::transport::deadline;
 use crate::transport::large::Large;
 
 /// What of a frame's memory is counted: nothing until it is more than any frame may take. Then all of
