@@ -35,9 +35,16 @@ export interface Settings {
   reconnect_delay_min?: number;
   /** Longest delay, in seconds. Default 10. */
   reconnect_delay_max?: number;
-  /** Received frames that the program has not finished with; at the bound nothing is read. Default 1024. */
+  /**
+   * Received frames that the program has not finished with, and handlers that run at a time. At the
+   * bound nothing more is read, and the broker holds up the senders; except while acknowledgements
+   * or replies are awaited, which stand behind the frames. Default 1024.
+   */
   queue_size?: number;
-  /** The same in bytes of payload. Default 16 MiB. */
+  /**
+   * The same in bytes, 256 for each frame included. What arrives beyond that while something is
+   * awaited is dropped, and counted in `dropped_frames`. Default 32 MiB.
+   */
   queue_bytes?: number;
   /** Operations that wait for their acknowledgement, and calls for their reply. Default 8192 each. */
   max_pending?: number;
@@ -127,6 +134,8 @@ export class Client {
   on_reconnect: (() => unknown) | null;
   /** Why the last attempt to reconnect has failed. */
   readonly last_error: ElbusError | null;
+  /** Received frames that were lost for lack of room, see `queue_bytes`. */
+  readonly dropped_frames: number;
 
   /**
    * Connects and registers. Rejects with an `ElbusError`: the code of the broker (`ERR_BUSY`: the

@@ -11,7 +11,8 @@ const { Connection } = require("./connection.js");
 const { Deferred, on_abort } = require("./deferred.js");
 const { dial } = require("./dial.js");
 const { ElbusError } = require("./errors.js");
-const { FrameIterator, Inbox } = require("./inbox.js");
+const { FrameIterator } = require("./frame_iterator.js");
+const { Inbox } = require("./inbox.js");
 const { DEFAULTS, LINGER_S, check_seconds, check_settings } = require("./limits.js");
 const { Operation, OperationSubmission } = require("./operation.js");
 const { Pending } = require("./pending.js");
@@ -24,6 +25,8 @@ class Client {
   on_reconnect = null;
   /** Why the last attempt to reconnect failed. */
   last_error = null;
+  /** Received frames that were lost for lack of room, see `queue_bytes`. */
+  dropped_frames = 0;
 
   /** Ends what goes on between `connect` and `disconnect`, or the final loss; null outside of that. */
   #session = null;
@@ -34,7 +37,11 @@ class Client {
   #ready = new Deferred();
   #operations = new Pending();
   #subscriptions = new Subscriptions();
-  #inbox = new Inbox(() => this.#connection?.read());
+  #inbox = new Inbox(
+    this,
+    (frame) => (this.#layer?.on_frame ?? this.on_frame)?.(frame),
+    () => this.#connection?.read(),
+  );
   #iterator = null;
   /** The RPC layer, if there is one on top of this client. */
   #layer = null;
@@ -128,12 +135,15 @@ class Client {
   }
 
   /**
-   * For the RPC layer: `handle_message(frame)` gets every message from now on, `connection_lost(error)`
-   * is called when no more replies will come, and its `on_frame` comes before that of the client.
+   * For the RPC layer: `receive(message)` gets every message from now on, `has_room(...)` and
+   * `awaits_replies` have their say in whether there is room, `connection_lost(error)` is called when
+   * no more replies will come, and `on_frame` comes before that of the client. Returns what is to be
+   * called when there may be room again.
    */
   attach(layer) {
     if (this.#layer !== null) throw this.#error(ERR_BUSY, "there is an RPC layer already");
     this.#layer = layer;
+    return () => this.#connection?.read();
   }
 
   // Output.
@@ -202,8 +212,7 @@ class Client {
       this.#operations.take(id);
       operation.fail(reason);
     });
-    // The ack may stand behind frames that were not read for lack of room: there is more while
-    // acks are waited for.
+    // The ack may stand behind frames that were not read for lack of room.
     connection.read();
     if (room === null) return operation;
     return Promise.race([room, operation.wait_completed()]).then(
@@ -235,21 +244,16 @@ class Client {
   }
 
   #dispatch(frame) {
-    const handler = this.#layer?.on_frame ?? this.on_frame;
-    if (this.#layer !== null && frame.type === OP_MESSAGE) {
-      this.#inbox.run(frame, (message) => this.#layer.handle_message(message));
-    } else if (this.#iterator !== null) {
-      this.#iterator.push(frame);
-    } else if (handler !== null) {
-      this.#inbox.run(frame, handler);
-    }
+    if (this.#layer !== null && frame.type === OP_MESSAGE) this.#layer.receive(frame);
+    else this.#inbox.accept(frame);
   }
 
   #has_room(session) {
     // After `disconnect` only acks matter.
     if (session.signal.aborted) return true;
-    const is_waiting = this.#operations.size > 0 || this.#layer?.is_waiting;
-    return this.#inbox.has_room(this.queue_size, this.queue_bytes, is_waiting ? 2 : 1);
+    const layer = this.#layer;
+    const answers_are_awaited = this.#operations.size > 0 || (layer?.awaits_replies ?? false);
+    return this.#inbox.has_room(answers_are_awaited) && (layer?.has_room(answers_are_awaited) ?? true);
   }
 
   // Connecting and its opposite.

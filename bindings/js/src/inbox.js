@@ -1,125 +1,130 @@
-// Received frames that the program has not finished with, and the iterator that gives them out.
+// Received frames on their way to the program.
 "use strict";
 
-const { Deferred } = require("./deferred.js");
+/** What a frame takes besides its payload, about, in bytes: so that empty frames count, too. */
+const FRAME_COST = 256;
+
+/** Given frames are cut off the queue when there are so many of them. */
+const CUT_LENGTH = 1024;
 
 /**
- * Counts frames from their arrival until their handler, or the iterator, is done with them. When
- * there are too many the connection stops reading, and the broker holds up the senders.
+ * Gives frames to a handler, as many at a time as `queue_size` allows, or to an iterator. Without room
+ * the connection stops reading, so that the broker holds up the senders. While answers are awaited,
+ * which stand behind the frames in the same stream, there has to be room: then frames queue up to
+ * `queue_bytes`, and are dropped beyond that.
  */
 class Inbox {
-  #frames = 0;
-  #bytes = 0;
+  /** Has `queue_size` and `queue_bytes`, and counts `dropped_frames`. */
+  #client;
+  #handler;
   #on_room;
+  #iterator = null;
+  #queue = [];
+  /** Frames of the queue that were given out already. */
+  #given = 0;
+  /** Handlers that have not finished. */
+  #running = 0;
+  #bytes = 0;
 
-  /** `on_room` is called whenever a frame is finished with. */
-  constructor(on_room) {
+  /** `handler(frame)` may return a promise; `on_room` is called when there may be room again. */
+  constructor(client, handler, on_room) {
+    this.#client = client;
+    this.#handler = handler;
     this.#on_room = on_room;
   }
 
-  /** `times` the bounds. */
-  has_room(max_frames, max_bytes, times) {
-    return this.#frames < max_frames * times && this.#bytes < max_bytes * times;
+  has_room(answers_are_awaited) {
+    if (answers_are_awaited) return true;
+    const frames = this.#queue.length - this.#given + this.#running;
+    return frames < this.#client.queue_size && this.#bytes < this.#client.queue_bytes;
   }
 
-  hold(frame) {
-    this.#frames += 1;
-    this.#bytes += frame.payload.length;
+  accept(frame) {
+    if (this.#bytes >= this.#client.queue_bytes) {
+      this.#client.dropped_frames += 1;
+      return;
+    }
+    this.#bytes += cost(frame);
+    this.#queue.push(frame);
+    this.#give_out();
   }
 
-  release(frame) {
-    this.#frames -= 1;
-    this.#bytes -= frame.payload.length;
-    this.#on_room();
+  /** From now on, or no more if it is null, frames are for the iterator. */
+  give_to(iterator) {
+    this.#iterator = iterator;
   }
 
-  /** Runs a handler of the program, and holds the frame until the promise that it may return. */
-  run(frame, handler) {
+  /** For the iterator: the next frame, or undefined. */
+  take() {
+    if (this.#given === this.#queue.length) return undefined;
+    const frame = this.#shift();
+    this.#release(frame);
+    return frame;
+  }
+
+  /** For the iterator: all that is left. */
+  take_all() {
+    const frames = [];
+    for (let frame; (frame = this.take()) !== undefined; ) frames.push(frame);
+    return frames;
+  }
+
+  #give_out() {
+    while (this.#given < this.#queue.length) {
+      if (this.#iterator !== null) {
+        if (!this.#iterator.is_waiting) return;
+        this.#iterator.give(this.take());
+      } else {
+        if (this.#running >= this.#client.queue_size) return;
+        this.#run(this.#shift());
+      }
+    }
+  }
+
+  #run(frame) {
     let outcome;
     try {
-      outcome = handler(frame);
+      outcome = this.#handler(frame);
     } catch (error) {
       // A fault of the program is to be seen, as that of an event listener, but in its own event:
       // here it would end the reading.
       process.nextTick(() => {
         throw error;
       });
+    }
+    if (typeof outcome?.then !== "function") {
+      this.#release(frame);
       return;
     }
-    if (typeof outcome?.then !== "function") return;
-    this.hold(frame);
-    // With nothing that catches its rejection, which therefore is to be seen, too.
-    Promise.resolve(outcome).finally(() => this.release(frame));
+    this.#running += 1;
+    const finished = () => {
+      this.#running -= 1;
+      this.#release(frame);
+      this.#give_out();
+    };
+    // Nothing catches its rejection, which therefore is to be seen, too.
+    Promise.resolve(outcome).finally(finished);
+  }
+
+  #shift() {
+    const frame = this.#queue[this.#given];
+    this.#queue[this.#given] = undefined;
+    this.#given += 1;
+    if (this.#given === this.#queue.length || this.#given === CUT_LENGTH) {
+      this.#queue.splice(0, this.#given);
+      this.#given = 0;
+    }
+    return frame;
+  }
+
+  #release(frame) {
+    this.#bytes -= cost(frame);
+    this.#on_room();
   }
 }
 
-/** Frames as an async iterator; each `next` takes one. */
-class FrameIterator {
-  #inbox;
-  #on_end;
-  #frames = [];
-  #waiting = [];
-  #has_ended = false;
-  #error = null;
-
-  /** `on_end` is called once, when it takes no more frames. */
-  constructor(inbox, on_end) {
-    this.#inbox = inbox;
-    this.#on_end = on_end;
-  }
-
-  [Symbol.asyncIterator]() {
-    return this;
-  }
-
-  async next() {
-    if (this.#frames.length > 0) {
-      const frame = this.#frames.shift();
-      this.#inbox.release(frame);
-      return { value: frame, done: false };
-    }
-    if (this.#error !== null) {
-      const error = this.#error;
-      this.#error = null;
-      throw error;
-    }
-    if (this.#has_ended) return { value: undefined, done: true };
-    const arrival = new Deferred();
-    this.#waiting.push(arrival);
-    return arrival.promise;
-  }
-
-  async return() {
-    this.end(null);
-    for (const frame of this.#frames.splice(0)) this.#inbox.release(frame);
-    return { value: undefined, done: true };
-  }
-
-  push(frame) {
-    const arrival = this.#waiting.shift();
-    if (arrival !== undefined) {
-      arrival.resolve({ value: frame, done: false });
-      return;
-    }
-    this.#inbox.hold(frame);
-    this.#frames.push(frame);
-  }
-
-  /** No more frames: `next` gives those that are there, then throws the error if there is one. */
-  end(error) {
-    if (this.#has_ended) return;
-    this.#has_ended = true;
-    this.#on_end();
-    const [first, ...others] = this.#waiting.splice(0);
-    if (first === undefined) {
-      this.#error = error;
-    } else if (error === null) {
-      first.resolve({ value: undefined, done: true });
-    } else {
-      first.reject(error);
-    }
-    for (const arrival of others) arrival.resolve({ value: undefined, done: true });
-  }
+function cost(frame) {
+  return FRAME_COST + frame.payload.length;
 }
 
-module.exports = { Inbox, FrameIterator };
+module.exports = { Inbox };

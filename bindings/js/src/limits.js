@@ -28,7 +28,7 @@ const DEFAULTS = {
   reconnect_delay_min: 0.1,
   reconnect_delay_max: 10,
   queue_size: 1024,
-  queue_bytes: 16 * 1024 * 1024,
+  queue_bytes: 32 * 1024 * 1024,
   max_pending: 8192,
   max_buffered: 32 * 1024 * 1024,
 };

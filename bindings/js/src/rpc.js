@@ -2,12 +2,13 @@
 "use strict";
 
 const {
-  OP_MESSAGE, RPC_ERROR, RPC_ERROR_CODE_INTERNAL, RPC_ERROR_CODE_METHOD_NOT_FOUND, RPC_NOTIFICATION,
-  RPC_REPLY, RPC_REQUEST, ERR_DATA, RESPONSE_OK,
+  ERR_DATA, OP_MESSAGE, RESPONSE_OK, RPC_ERROR, RPC_ERROR_CODE_INTERNAL,
+  RPC_ERROR_CODE_METHOD_NOT_FOUND, RPC_REPLY, RPC_REQUEST,
 } = require("./constants.js");
 const { EMPTY, to_bytes } = require("./bytes.js");
 const { Deferred, on_abort } = require("./deferred.js");
 const { ElbusError, RpcError, describe } = require("./errors.js");
+const { Inbox } = require("./inbox.js");
 const { Submission } = require("./operation.js");
 const { Pending } = require("./pending.js");
 const codec = require("./protocol/rpc.js");
@@ -111,9 +112,12 @@ class Rpc {
   on_frame = null;
   on_notification = null;
   #calls = new Pending();
+  /** Notifications and requests; replies do not wait. */
+  #inbox;
 
   constructor(client) {
-    client.attach(this);
+    const on_room = client.attach(this);
+    this.#inbox = new Inbox(client, (frame) => this.#handle(frame), on_room);
     this.client = client;
   }
 
@@ -158,25 +162,18 @@ class Rpc {
 
   // What the client asks of its layer.
 
-  /** The client reads on for replies, as it does for acks. */
-  get is_waiting() {
+  get awaits_replies() {
     return this.#calls.size > 0;
   }
 
-  handle_message(frame) {
-    const message = codec.decode_rpc(frame.payload);
-    switch (message?.type) {
-      case RPC_NOTIFICATION:
-        return this.on_notification?.(new RpcEvent(frame, message));
-      case RPC_REQUEST:
-        return this.#answer(new RpcEvent(frame, message));
-      case RPC_REPLY:
-      case RPC_ERROR:
-        return this.#resolve(frame, message);
-      default:
-        // Malformed: to be ignored.
-        return undefined;
-    }
+  has_room(answers_are_awaited) {
+    return this.#inbox.has_room(answers_are_awaited);
+  }
+
+  receive(frame) {
+    const type = frame.payload[0];
+    if (type === RPC_REPLY || type === RPC_ERROR) this.#resolve(frame);
+    else this.#inbox.accept(frame);
   }
 
   connection_lost(error) {
@@ -202,7 +199,10 @@ class Rpc {
     return submission;
   }
 
-  #resolve(frame, message) {
+  #resolve(frame) {
+    const message = codec.decode_rpc(frame.payload);
+    // Malformed messages are ignored.
+    if (message === null) return;
     const call = this.#calls.take(message.id);
     if (call === undefined) return;
     // Ids are easy to guess: a reply counts if it comes from the client that was called.
@@ -210,6 +210,13 @@ class Rpc {
   }
 
   // Calls of others.
+
+  #handle(frame) {
+    const message = codec.decode_rpc(frame.payload);
+    if (message === null) return undefined;
+    const event = new RpcEvent(frame, message);
+    return message.type === RPC_REQUEST ? this.#answer(event) : this.on_notification?.(event);
+  }
 
   async #answer(event) {
     const id = event.call_id;
