@@ -37,6 +37,11 @@ class Pending {
     return this.#last_id;
   }
 
+  /** An entry, if it is still there. */
+  get(id) {
+    return this.#entries.get(id)?.entry;
+  }
+
   /** Removes and returns an entry, if it is still there. */
   take(id) {
     const found = this.#entries.get(id);

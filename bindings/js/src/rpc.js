@@ -203,10 +203,11 @@ class Rpc {
     const message = codec.decode_rpc(frame.payload);
     // Malformed messages are ignored.
     if (message === null) return;
-    const call = this.#calls.take(message.id);
-    if (call === undefined) return;
+    const call = this.#calls.get(message.id);
     // Ids are easy to guess: a reply counts if it comes from the client that was called.
-    if (primary_name(call.target) === frame.primary_sender) call.settle(frame, message);
+    if (call === undefined || primary_name(call.target) !== frame.primary_sender) return;
+    this.#calls.take(message.id);
+    call.settle(frame, message);
   }
 
   // Calls of others.

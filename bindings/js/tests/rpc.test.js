@@ -143,18 +143,28 @@ test("publications go to the iterator while calls are answered", async (t) => {
   assert.equal((await frames.next()).value.get_payload().toString(), "p");
 });
 
-test("clients that call each other, themselves and from within calls do not lock up", async (t) => {
+test("clients may call each other, and themselves, from within calls", async (t) => {
   const { caller, server } = await pair(t, {
     twice: async (event) => {
       const half = await server.call("caller", "once", event.get_payload()).result();
       return Buffer.concat([half, await server.call("server", "echo", half).result()]);
     },
     echo: (event) => event.get_payload(),
-  }, { queue_size: 3, timeout: 60 });
+  });
   caller.on_call = (event) => caller.call("server", "echo", event.get_payload()).result();
   const calls = Array.from({ length: 500 }, (_, i) => caller.call("server", i % 2 ? "echo" : "twice", `${i},`).result());
   const results = (await Promise.all(calls)).map(String);
   assert.deepEqual(results, Array.from({ length: 500 }, (_, i) => (i % 2 ? `${i},` : `${i},${i},`)));
+});
+
+test("handlers may call others while requests queue up", async (t) => {
+  const { caller, server } = await pair(t, {
+    relay: (event) => server.call("caller", "echo", event.get_payload()).result(),
+  }, { queue_size: 3 });
+  caller.on_call = (event) => event.get_payload();
+  const calls = Array.from({ length: 2000 }, (_, i) => caller.call("server", "relay", String(i)).result());
+  const results = (await Promise.all(calls)).map(String);
+  assert.deepEqual(results, Array.from({ length: 2000 }, (_, i) => String(i)));
 });
 
 test("handlers run at the same time, but no more of them than the queue has room for", async (t) => {
@@ -201,5 +211,5 @@ test("replies count if they come from who was called, once; malformed messages a
   });
   const rpc = new Rpc(client);
   rpc.on_notification = () => assert.fail("there was no notification");
-  await assert.rejects(rpc.call("server", "m", "", { timeout: 0.3 }).result(), { code: -32120 });
+  assert.equal((await rpc.call("server", "m").result()).toString(), "right");
 });
