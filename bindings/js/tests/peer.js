@@ -27,6 +27,9 @@ const ERROR_WORDS = {
   [elbus.ERR_EOF]: "eof",
 };
 
+/** The command failed; the text follows `error`. */
+class PeerError extends Error {}
+
 /** Numbered messages, counted and checked for order instead of printed. */
 class Flood {
   #next = 0;
@@ -52,7 +55,7 @@ class Flood {
       };
       if (!check()) this.#waiting.push(check);
     });
-    if (this.#stray !== null) throw new Error(`order ${this.#next} ${this.#stray}`);
+    if (this.#stray !== null) throw new PeerError(`order ${this.#next} ${this.#stray}`);
     return String(this.#next);
   }
 }
@@ -129,7 +132,7 @@ function words_of(error) {
     return `rpc ${error.code}${data}`;
   }
   if (error instanceof elbus.ElbusError) return ERROR_WORDS[error.code] ?? "other";
-  return error.message.startsWith("order ") ? error.message : `exception ${error.name}`;
+  return error instanceof PeerError ? error.message : `exception ${error.name}`;
 }
 
 function print(...words) {
@@ -141,7 +144,7 @@ async function main() {
     const [command, ...words] = line.split(" ");
     if (command === "quit") break;
     try {
-      if (!Object.hasOwn(commands, command)) throw new Error("usage");
+      if (!Object.hasOwn(commands, command)) throw new PeerError("usage");
       const outcome = await commands[command](...words);
       print(...(outcome ? ["ok", outcome] : ["ok"]));
     } catch (error) {

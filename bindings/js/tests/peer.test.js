@@ -65,7 +65,7 @@ test("commands, answers and frames", async (t) => {
   assert.equal(await caller.ask("rpc-call0 server echo c"), "ok acked");
   assert.equal(await server.line(), "frame server call0 caller echo c");
   assert.equal(await caller.ask("rpc-call server"), "error rpc -32601");
-  assert.equal(await caller.ask("nonsense"), "error exception Error");
+  assert.equal(await caller.ask("nonsense"), "error usage");
   assert.equal(await caller.ask("disconnect"), "ok");
   assert.equal(await caller.quit(), 0);
 });
