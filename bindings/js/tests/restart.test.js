@@ -8,6 +8,7 @@ const { setTimeout: sleep } = require("node:timers/promises");
 const elbus = require("elbus");
 const { Client, Rpc, RpcError } = elbus;
 const { Broker } = require("./support/broker.js");
+const { fake_broker } = require("./support/fake_broker.js");
 
 const RECONNECT = { reconnect: true, reconnect_delay_min: 0.02, reconnect_delay_max: 0.2, timeout: 30 };
 
@@ -98,24 +99,37 @@ test("disconnect ends attempts to reconnect", async (t) => {
   await client.connect(broker.path);
 });
 
-test("a name that is still taken is asked for until it is free", async (t) => {
-  const broker = await Broker.start(t);
-  const client = await broker.client(t, "c", RECONNECT);
+test("a name that is still taken is asked for until it is free, then subscriptions are renewed", async (t) => {
+  const BUSY_UNTIL = 4;
+  let connections = 0;
+  const renewed = [];
+  const address = await fake_broker(t, async (peer) => {
+    connections += 1;
+    if (connections > 1 && connections < BUSY_UNTIL) {
+      peer.write("eb01000176");
+      return;
+    }
+    await peer.accept();
+    const { id, flags, body } = await peer.request();
+    if (connections > 1) renewed.push(flags, body.toString());
+    peer.ack(id, elbus.RESPONSE_OK);
+    if (connections === 1) peer.socket.end();
+  });
+  const client = new Client("c", RECONNECT);
+  t.after(() => client.disconnect());
+  const errors = [];
   const reconnected = new Promise((resolve) => (client.on_reconnect = resolve));
-  const lost = new Promise((resolve) => (client.on_disconnect = resolve));
-  await broker.kill();
-  await lost;
-  await broker.start();
-  const thief = new Client("c");
-  t.after(() => thief.disconnect());
-  const theft = await thief.connect(broker.path).then(() => true, () => false);
-  if (theft) {
-    while (client.last_error?.code !== elbus.ERR_BUSY) await sleep(5);
-    await thief.disconnect();
-  }
+  client.on_disconnect = () => {
+    const look = setInterval(() => client.last_error && errors.push(client.last_error.code), 1);
+    reconnected.then(() => clearInterval(look));
+  };
+  await client.connect(address);
+  await client.subscribe(["a", "b/#"]).confirmed();
   await reconnected;
+  assert.equal(connections, BUSY_UNTIL);
+  assert.deepEqual(renewed, [0x42, "a\0b/#"]);
+  assert.deepEqual([...new Set(errors)], [elbus.ERR_BUSY]);
   assert.equal(client.last_error, null);
-  await client.send("c", "x").confirmed();
 });
 
 test("a broker that stands still is a timeout, and is used again when it goes on", async (t) => {
