@@ -29,7 +29,9 @@ test("messages, broadcasts and publications arrive with every QoS", async (t) =>
     await alice.publish("a/1", new Uint8Array([0x70]), { qos }).confirmed();
     assert.deepEqual(summary((await frames.next()).value), [elbus.OP_MESSAGE, "g.alice", undefined, "m", realtime]);
     assert.deepEqual(summary((await frames.next()).value), [elbus.OP_BROADCAST, "g.alice", undefined, "b", realtime]);
-    assert.deepEqual(summary((await frames.next()).value), [elbus.OP_PUBLISH, "g.alice", "a/1", "p", realtime]);
+    const { value } = await frames.next();
+    assert.deepEqual(summary(value), [elbus.OP_PUBLISH, "g.alice", "a/1", "p", realtime]);
+    assert.equal(value.qos, realtime ? 2 : 0);
   }
 
   await bob.unsubscribe("a/+").confirmed();
