@@ -9,8 +9,6 @@ mod common;
 
 // A part of it is used here.
 #[allow(dead_code)]
-#[path = "../common/missing.rs"]
-mod missing;
 
 mod bounds;
 mod commands;
