@@ -7,9 +7,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-// A part of it is used here.
-#[allow(dead_code)]
-
 mod bounds;
 mod commands;
 mod expectation;
