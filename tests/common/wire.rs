@@ -216,7 +216,11 @@ impl Wire {
 
     /// Ends the sending direction only.
     pub fn half_close(&self) {
-        self.stream.shutdown(Shutdown::Write).expect("half-close");
+        self.try_half_close().expect("half-close");
+    }
+
+    pub fn try_half_close(&self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)
     }
 
     /// Has at least `n` bytes in the buffer, or says that the connection ended before.
