@@ -13,10 +13,7 @@ pub(super) struct Listed {
 }
 
 /// Those of all clients that are primary and wanted, by name.
-pub(super) fn of(
-    peers: Vec<(Arc<Peer>, usize)>,
-    is_wanted: impl Fn(&Peer) -> bool,
-) -> Vec<Listed> {
+pub(super) fn of(peers: Vec<(Arc<Peer>, usize)>, is_wanted: impl Fn(&Peer) -> bool) -> Vec<Listed> {
     let mut clients: Vec<Listed> = peers
         .into_iter()
         .filter(|(peer, _)| !peer.is_secondary() && is_wanted(peer))

@@ -100,8 +100,7 @@ fn count_hosts<'a>(lines: impl Iterator<Item = &'a str>) -> Result<usize, Refusa
 }
 
 fn is_token(text: &str) -> bool {
-    let is_of_token =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(is_of_token)
 }
 
@@ -121,7 +120,10 @@ mod tests {
     #[test]
     fn metrics_can_be_had_and_looked_for() {
         for (head, method) in [
-            ("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", Method::Get),
+            (
+                "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                Method::Get,
+            ),
             ("GET /metrics?x=1 HTTP/1.1\r\nhOST:\r\n\r\n", Method::Get),
             ("GET /metrics HTTP/1.0\r\n\r\n", Method::Get),
             (
@@ -135,7 +137,15 @@ mod tests {
 
     #[test]
     fn other_paths_and_other_methods() {
-        for target in ["/", "/metrics/", "/metric", "//metrics", "*", "metrics", "/METRICS"] {
+        for target in [
+            "/",
+            "/metrics/",
+            "/metric",
+            "//metrics",
+            "*",
+            "metrics",
+            "/METRICS",
+        ] {
             let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
             assert_eq!(status(&head), NOT_FOUND.status, "{head:?}");
         }

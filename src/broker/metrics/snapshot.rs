@@ -65,10 +65,7 @@ impl Snapshot {
             clients_limit: hub.max_clients() as u64,
             memory_used: hub.budget.used() as u64,
             memory_limit: hub.budget.limit() as u64,
-            clients: roster::of(peers, |_| true)
-                .iter()
-                .map(Client::of)
-                .collect(),
+            clients: roster::of(peers, |_| true).iter().map(Client::of).collect(),
         }
     }
 }

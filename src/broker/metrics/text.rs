@@ -8,8 +8,7 @@ use super::snapshot::{Client, KINDS, Snapshot};
 use crate::limits::METRICS_PIECE_BYTES;
 
 /// What the text is, for the head of the answer.
-pub(super) const CONTENT_TYPE: &str =
-    "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 const END: &str = "# EOF\n";
 
