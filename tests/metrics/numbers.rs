@@ -150,11 +150,17 @@ fn awkward_names_are_whole() {
     }
 }
 
+/// A client that does not hear of slow ones.
+fn quiet(mut client: Wire) -> Wire {
+    client.request(&unsubscribe(1, PROCESSED, &[".broker/warn"]), 1);
+    client
+}
+
 #[test]
 fn frames_that_were_dropped_are_counted_also_after_their_receiver_has_gone() {
     let scene = Scene::start(&["--overflow", "drop", "--queue-size", "2"]);
     let deaf = scene.client("deaf");
-    let mut sender = scene.client("sender");
+    let mut sender = quiet(scene.client("sender"));
     let payload = vec![0; 200_000];
     let mut refused = 0.0;
     for id in 1..=20 {
@@ -194,7 +200,7 @@ fn limits_are_those_of_the_command_line() {
 fn a_shortage_of_memory_is_counted() {
     let scene = Scene::start(&["--max-memory", "64K", "--overflow", "drop"]);
     let _deaf = [scene.client("deaf.1"), scene.client("deaf.2")];
-    let mut sender = scene.client("sender");
+    let mut sender = quiet(scene.client("sender"));
     let payload = vec![0; 30_000];
     eventually("a shortage", || {
         for (id, name) in [(1, "deaf.1"), (2, "deaf.2")] {
