@@ -27,7 +27,7 @@ const DEFAULT_MODE: u32 = 0o620;
 impl Broker {
     /// Reads commands from a fifo, one per line (protocol, section 10.1). They are carried out in
     /// the name of the core client. `buf_size` is accepted for compatibility; lines are bounded by
-    /// [`MAX_FIFO_LINE_BYTES`](crate::limits::MAX_FIFO_LINE_BYTES). The fifo is made with mode 0620.
+    /// [`MAX_FIFO_LINE_BYTES`]. The fifo is made with mode 0620.
     ///
     /// # Errors
     ///
