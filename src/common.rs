@@ -32,22 +32,22 @@
 
 use std::cmp::Ordering;
 
-#[cfg(feature = "rpc")]
+#[cfg(feature = "rpc-base")]
 use serde::{Deserialize, Serialize};
 
 /// One primary client, as `client.list` shows it. Clients compare by name only.
 #[derive(Debug, Clone, Default)]
-#[cfg_attr(feature = "rpc", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "rpc-base", derive(Serialize, Deserialize))]
 pub struct ClientInfo<'a> {
     /// The name under which the client is registered.
     pub name: &'a str,
     /// `internal`, `local_ipc` or `tcp`.
     pub kind: &'a str,
     /// `IP:PORT` of a TCP peer.
-    #[cfg_attr(feature = "rpc", serde(borrow))]
+    #[cfg_attr(feature = "rpc-base", serde(borrow))]
     pub source: Option<&'a str>,
     /// The address of the listener that accepted the client, as given at start.
-    #[cfg_attr(feature = "rpc", serde(borrow))]
+    #[cfg_attr(feature = "rpc-base", serde(borrow))]
     pub port: Option<&'a str>,
     /// Frames received from the client.
     pub r_frames: u64,
@@ -63,22 +63,22 @@ pub struct ClientInfo<'a> {
     pub instances: usize,
     // What follows is newer than the protocol. Lists of older brokers end here.
     /// Frames for the client that were not delivered because its queue had no room.
-    #[cfg_attr(feature = "rpc", serde(default))]
+    #[cfg_attr(feature = "rpc-base", serde(default))]
     pub dropped: u64,
     /// Bytes that wait for the client.
-    #[cfg_attr(feature = "rpc", serde(default))]
+    #[cfg_attr(feature = "rpc-base", serde(default))]
     pub queue_bytes: usize,
     /// Topic filters the client is subscribed to.
-    #[cfg_attr(feature = "rpc", serde(default))]
+    #[cfg_attr(feature = "rpc-base", serde(default))]
     pub subscriptions: u64,
     /// When the client was registered, in nanoseconds since the UNIX epoch; 0 if unknown.
-    #[cfg_attr(feature = "rpc", serde(default))]
+    #[cfg_attr(feature = "rpc-base", serde(default))]
     pub connected: u64,
     /// The user that the process of a UNIX socket client runs as.
-    #[cfg_attr(feature = "rpc", serde(default))]
+    #[cfg_attr(feature = "rpc-base", serde(default))]
     pub uid: Option<u32>,
     /// The process of a UNIX socket client.
-    #[cfg_attr(feature = "rpc", serde(default))]
+    #[cfg_attr(feature = "rpc-base", serde(default))]
     pub pid: Option<i32>,
 }
 
@@ -104,16 +104,16 @@ impl Eq for ClientInfo<'_> {}
 
 /// The reply to `client.list`.
 #[derive(Debug, Clone, Default)]
-#[cfg_attr(feature = "rpc", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "rpc-base", derive(Serialize, Deserialize))]
 pub struct ClientList<'a> {
     /// Sorted by name.
-    #[cfg_attr(feature = "rpc", serde(borrow))]
+    #[cfg_attr(feature = "rpc-base", serde(borrow))]
     pub clients: Vec<ClientInfo<'a>>,
 }
 
 /// One topic filter that somebody is subscribed to, as `topic.list` shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "rpc", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "rpc-base", derive(Serialize, Deserialize))]
 pub struct TopicInfo<'a> {
     /// As the clients have it, up to the first `#`.
     pub filter: &'a str,
@@ -123,15 +123,15 @@ pub struct TopicInfo<'a> {
 
 /// The reply to `topic.list`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "rpc", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "rpc-base", derive(Serialize, Deserialize))]
 pub struct TopicList<'a> {
     /// Sorted by filter. At most [`MAX_LISTED_TOPICS`](crate::limits::MAX_LISTED_TOPICS), with at most
     /// [`MAX_LISTED_TOPIC_BYTES`](crate::limits::MAX_LISTED_TOPIC_BYTES) in all: the first ones.
-    #[cfg_attr(feature = "rpc", serde(borrow))]
+    #[cfg_attr(feature = "rpc-base", serde(borrow))]
     pub topics: Vec<TopicInfo<'a>>,
     /// There are more. Absent on the wire unless true.
     #[cfg_attr(
-        feature = "rpc",
+        feature = "rpc-base",
         serde(default, skip_serializing_if = "std::ops::Not::not")
     )]
     pub truncated: bool,
@@ -139,7 +139,7 @@ pub struct TopicList<'a> {
 
 /// The reply to `stats`: what the broker has done since its start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "rpc", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "rpc-base", derive(Serialize, Deserialize))]
 pub struct BrokerStats {
     /// Seconds since the start.
     pub uptime: u64,
@@ -155,7 +155,7 @@ pub struct BrokerStats {
 
 /// The reply to `info`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "rpc", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "rpc-base", derive(Serialize, Deserialize))]
 pub struct BrokerInfo<'a> {
     /// Who makes the broker.
     pub author: &'a str,
@@ -189,7 +189,7 @@ pub fn now_ns() -> u64 {
 /// # Errors
 ///
 /// [`ErrorKind::Data`](crate::ErrorKind::Data) if a pair has no `=`.
-#[cfg(feature = "rpc")]
+#[cfg(feature = "rpc-base")]
 pub fn str_to_params_map<'a>(
     pairs: &[&'a str],
 ) -> Result<std::collections::HashMap<&'a str, serde_value::Value>, crate::Error> {
@@ -202,7 +202,7 @@ pub fn str_to_params_map<'a>(
         .collect()
 }
 
-#[cfg(feature = "rpc")]
+#[cfg(feature = "rpc-base")]
 fn typed_value(text: &str) -> serde_value::Value {
     use serde_value::Value;
     if let Ok(value) = text.parse() {

@@ -175,6 +175,7 @@ impl From<&std::io::Error> for Error {
     }
 }
 
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
 impl From<tokio::time::error::Elapsed> for Error {
     fn from(_: tokio::time::error::Elapsed) -> Self {
         Self::timeout()
@@ -201,6 +202,7 @@ impl<T> From<async_channel::SendError<T>> for Error {
     }
 }
 
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
 impl From<tokio::sync::oneshot::error::RecvError> for Error {
     /// Whoever was to confirm is gone.
     fn from(_: tokio::sync::oneshot::error::RecvError) -> Self {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-#[cfg(any(feature = "ipc", feature = "broker"))]
+#[cfg(any(feature = "ipc", feature = "ipc-sync", feature = "broker"))]
 use crate::borrow::Cow;
 use crate::protocol::names::primary_name;
 use crate::protocol::operation::FrameKind;
@@ -44,7 +44,7 @@ enum Body {
     Shared(Arc<Vec<u8>>),
 }
 
-#[cfg(any(feature = "ipc", feature = "broker"))]
+#[cfg(any(feature = "ipc", feature = "ipc-sync", feature = "broker"))]
 impl Body {
     fn owned(bytes: Vec<u8>) -> Self {
         Self::Owned {
@@ -151,7 +151,7 @@ impl FrameData {
     }
 
     /// A frame that has arrived. Only a payload that is lent is copied.
-    #[cfg(any(feature = "ipc", feature = "broker"))]
+    #[cfg(any(feature = "ipc", feature = "ipc-sync", feature = "broker"))]
     #[inline]
     pub(crate) fn received(
         kind: FrameKind,

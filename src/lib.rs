@@ -9,8 +9,10 @@
 //! |---|---|
 //! | `ipc` | [`ipc::Client`]: connect to a broker over a socket |
 //! | `rpc` | [`rpc`]: calls, notifications, handlers |
+//! | `ipc-sync` | [`sync`]: the same client for programs that block, without a runtime |
+//! | `rpc-sync` | [`sync::rpc`]: calls, notifications, handlers for that |
 //! | `broker` | [`broker::Broker`]: embed the broker in an application |
-//! | `full` | the three above |
+//! | `full` | `ipc`, `rpc`, `broker` |
 //! | `server` | what the program `elbusd` needs |
 //! | `cli` | what the program `elbus` needs |
 //! | `tls` | TLS over TCP, for whichever of these are there |
@@ -28,18 +30,27 @@
 // The transport and the frames serve both the broker and the client. What one of them does not use
 // is no dead code; what nobody uses shows when all features are on.
 #![cfg_attr(
-    not(all(feature = "ipc", feature = "rpc", feature = "broker")),
+    not(all(
+        feature = "ipc",
+        feature = "rpc",
+        feature = "broker",
+        feature = "rpc-sync"
+    )),
     allow(dead_code)
 )]
 
-#[cfg(any(feature = "ipc", feature = "broker"))]
+#[cfg(any(feature = "ipc", feature = "ipc-sync", feature = "broker"))]
 pub mod address;
 pub mod borrow;
 #[cfg(feature = "broker")]
 pub mod broker;
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
+mod deadline;
 mod error;
 mod frame;
 pub mod limits;
+#[cfg(any(feature = "ipc", feature = "ipc-sync"))]
+mod link;
 #[cfg(feature = "broker")]
 mod maps;
 #[cfg(feature = "broker")]
@@ -50,14 +61,17 @@ pub mod protocol;
 pub mod client;
 #[cfg(any(feature = "ipc", feature = "broker"))]
 pub mod comm;
-#[cfg(any(feature = "rpc", feature = "broker"))]
+#[cfg(any(feature = "rpc-base", feature = "broker"))]
 pub mod common;
-#[cfg(feature = "rpc")]
+#[cfg(feature = "rpc-base")]
 pub mod rpc;
 #[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
 pub mod tools;
-#[cfg(any(feature = "ipc", feature = "broker"))]
+#[cfg(any(feature = "ipc", feature = "ipc-sync", feature = "broker"))]
 mod transport;
+
+#[cfg(feature = "ipc-sync")]
+pub mod sync;
 
 /// The client for UNIX and TCP sockets.
 ///
@@ -90,7 +104,8 @@ mod transport;
 /// on top of it does.
 #[cfg(feature = "ipc")]
 pub mod ipc {
-    pub use crate::client::ipc::{Client, Config};
+    pub use crate::client::ipc::Client;
+    pub use crate::link::Config;
 }
 
 /// The blocks of the book that are programs in Rust, compiled and run.
@@ -135,4 +150,5 @@ pub const DEFAULT_QUEUE_SIZE: usize = limits::DEFAULT_QUEUE_FRAMES;
 pub type EventChannel = async_channel::Receiver<Frame>;
 
 /// The confirmation of an operation: `None` if its QoS asks for none.
+#[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
 pub type OpConfirm = Option<tokio::sync::oneshot::Receiver<Result<(), Error>>>;

@@ -207,6 +207,10 @@ pub const LINGER: Duration = Duration::from_millis(500);
 /// Handlers of one RPC client that run at a time, unless configured.
 pub const DEFAULT_RPC_TASKS: usize = 512;
 
+/// Handlers of one blocking RPC client that run at a time, each in a thread of its own, unless
+/// configured.
+pub const DEFAULT_RPC_THREADS: usize = 16;
+
 /// Events that wait for a handler of one RPC client. Beyond this number its event channel is no
 /// longer read, so that frames wait in the broker, where the sender feels it.
 pub const MAX_RPC_WAITING: usize = 8192;

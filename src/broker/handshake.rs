@@ -11,12 +11,12 @@ use super::access::LiveAccess;
 use super::hub::Hub;
 use super::listener::{Listener, Newcomer};
 use super::peer::{Inbox, Peer};
+use crate::deadline;
 use crate::limits::{LINGER, MAX_NAME_BYTES};
 use crate::protocol::handshake::{GREETING_BYTES, greeting};
 use crate::protocol::names::{NameError, check_name};
 use crate::protocol::{ERR_ACCESS, ERR_DATA, ERR_NOT_SUPPORTED, RESPONSE_OK};
 use crate::transport::budget::Charge;
-use crate::transport::deadline;
 use crate::transport::outbox::{Bounds, Outbox};
 use crate::transport::socket::{ReadHalf, WriteHalf};
 

@@ -15,8 +15,8 @@ use super::config::ServerConfig;
 use super::listener::{self, Acceptor};
 use crate::Error;
 use crate::address::Address;
+use crate::deadline;
 use crate::protocol::names::primary_name;
-use crate::transport::deadline;
 use crate::transport::socket::{ReadHalf, Socket, WriteHalf};
 use crate::transport::tls;
 

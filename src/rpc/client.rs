@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
 
 use super::calls::Calls;
-use super::dispatch::{Responder, dispatch};
+use super::dispatch::{Caller, Responder, dispatch};
 use super::{DummyHandlers, Options, RpcError, RpcEvent, RpcEventKind, RpcHandlers};
 use crate::borrow::Cow;
 use crate::client::AsyncClient;
+use crate::deadline;
 use crate::limits::INTERNAL_RPC_TIMEOUT;
 use crate::protocol::rpc::{NO_REPLY, NOTIFICATION_HEAD, request_head};
 use crate::{Error, OpConfirm, QoS};
@@ -96,7 +97,7 @@ pub trait Rpc {
 /// ```
 pub struct RpcClient {
     client: Arc<Mutex<dyn AsyncClient>>,
-    calls: Arc<Calls>,
+    calls: Arc<Calls<Caller>>,
     connected: Option<Arc<AtomicBool>>,
     timeout: Duration,
     dispatcher: JoinHandle<()>,
@@ -144,7 +145,7 @@ impl RpcClient {
             .unwrap_or(INTERNAL_RPC_TIMEOUT);
         let connected = client.get_connected_beacon();
         let client: Arc<Mutex<dyn AsyncClient>> = Arc::new(Mutex::new(client));
-        let calls = Arc::<Calls>::default();
+        let calls = Arc::<Calls<Caller>>::default();
         let responder = Responder {
             handlers,
             client: Arc::clone(&client),
@@ -214,14 +215,15 @@ impl Rpc for RpcClient {
         qos: QoS,
     ) -> Result<RpcEvent, RpcError> {
         let exchange = async {
-            let mut call = self.calls.start(target)?;
+            let (caller, reply) = oneshot::channel();
+            let call = self.calls.start(target, caller)?;
             let confirm = self.request(target, call.id(), method, params, qos).await?;
             if let Some(confirm) = confirm {
                 confirm.await??;
             }
-            call.reply().await
+            Ok::<_, Error>(reply.await?)
         };
-        let timed = tokio::time::timeout(self.timeout, exchange).await;
+        let timed = deadline::timeout(self.timeout, exchange).await;
         let reply = timed.map_err(Error::from)??;
         if reply.kind() == RpcEventKind::ErrorReply {
             return Err(RpcError::try_from(&reply)?);
@@ -246,7 +248,7 @@ impl Drop for RpcClient {
 
 /// Pings the broker until the connection is lost, and ends the calls then: that is how the loss of
 /// a silent connection is noticed.
-async fn ping(client: Arc<Mutex<dyn AsyncClient>>, calls: Arc<Calls>, interval: Duration) {
+async fn ping(client: Arc<Mutex<dyn AsyncClient>>, calls: Arc<Calls<Caller>>, interval: Duration) {
     loop {
         tokio::time::sleep(interval).await;
         let mut client = client.lock().await;

@@ -3,22 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 use tokio::task::consume_budget;
 
 use super::calls::Calls;
 use super::pool::{Pool, contain_panic};
-use super::{Options, RpcError, RpcEvent, RpcEventKind, RpcHandlers};
+use super::work::{Work, reply_qos, size, sort};
+use super::{Options, RpcError, RpcEvent, RpcHandlers};
 use crate::client::AsyncClient;
+use crate::limits::DEFAULT_RPC_TASKS;
 use crate::protocol::rpc::{error_head, reply_head};
-use crate::{Error, EventChannel, Frame, FrameKind, QoS};
+use crate::{Error, EventChannel};
 
-/// Something for a handler to do.
-enum Work {
-    Call(RpcEvent),
-    Notification(RpcEvent),
-    Frame(Frame),
-}
+/// Where a reply is waited for.
+pub(super) type Caller = oneshot::Sender<RpcEvent>;
 
 /// The handlers, and what it takes to reply.
 pub(super) struct Responder<H> {
@@ -36,7 +34,7 @@ pub(super) struct Responder<H> {
 /// the channel behind them; the calls of handlers then end with their timeouts, at the latest.
 pub(super) async fn dispatch<H>(
     events: EventChannel,
-    calls: Arc<Calls>,
+    calls: Arc<Calls<Caller>>,
     responder: Responder<H>,
     options: Options,
 ) where
@@ -47,21 +45,18 @@ pub(super) async fn dispatch<H>(
         let responder = Arc::clone(&responder);
         async move { responder.handle(work).await }
     };
-    let mut concurrent = Pool::new(options.max_tasks, handler.clone());
+    let max_tasks = options.max_tasks.unwrap_or(DEFAULT_RPC_TASKS);
+    let mut concurrent = Pool::new(max_tasks, handler.clone());
     let mut one_by_one = Pool::new(1, handler);
     while let Ok(frame) = events.recv().await {
-        let bytes = frame.payload().len() + frame.header().map_or(0, <[u8]>::len);
+        let bytes = size(&frame);
         // A channel that is never empty would keep the thread from everybody else.
         consume_budget().await;
-        let Some(work) = sort(frame, &calls) else {
+        let reply = |caller: Caller, event| caller.send(event).is_ok();
+        let Some(work) = sort(frame, &calls, reply) else {
             continue;
         };
-        let blocking = match work {
-            Work::Call(_) => false,
-            Work::Notification(_) => options.blocking_notifications,
-            Work::Frame(_) => options.blocking_frames,
-        };
-        let pool = if blocking {
+        let pool = if work.is_blocking(&options) {
             &mut one_by_one
         } else {
             &mut concurrent
@@ -71,33 +66,6 @@ pub(super) async fn dispatch<H>(
     calls.close();
     concurrent.finish().await;
     one_by_one.finish().await;
-}
-
-/// Resolves replies; what is left is for a handler.
-fn sort(frame: Frame, calls: &Calls) -> Option<Work> {
-    match frame.kind() {
-        FrameKind::Message => {}
-        FrameKind::Publish | FrameKind::Broadcast => return Some(Work::Frame(frame)),
-        FrameKind::Acknowledge | FrameKind::Nop | FrameKind::Prepared => return None,
-    }
-    let event = match RpcEvent::try_from(Arc::clone(&frame)) {
-        Ok(event) => event,
-        Err(e) => {
-            log::warn!("message from {:?} ignored: {e}", frame.sender());
-            return None;
-        }
-    };
-    match event.kind() {
-        RpcEventKind::Request => Some(Work::Call(event)),
-        RpcEventKind::Notification => Some(Work::Notification(event)),
-        RpcEventKind::Reply | RpcEventKind::ErrorReply => {
-            let id = event.id();
-            if !calls.resolve(event) {
-                log::debug!("nobody waits for reply {id} from {:?}", frame.sender());
-            }
-            None
-        }
-    }
 }
 
 impl<H: RpcHandlers + Sync> Responder<H> {
@@ -136,11 +104,7 @@ impl<H: RpcHandlers + Sync> Responder<H> {
         data: Option<Vec<u8>>,
     ) -> Result<(), Error> {
         let data = data.unwrap_or_default().into();
-        let qos = if request.frame().is_realtime() {
-            QoS::RealtimeProcessed
-        } else {
-            QoS::Processed
-        };
+        let qos = reply_qos(request);
         tokio::time::timeout(self.timeout, async {
             let mut client = self.client.lock().await;
             client

@@ -23,6 +23,9 @@ pub struct RpcError {
     data: Option<Vec<u8>>,
 }
 
+/// The answer to a call; `None` is an empty result.
+pub type RpcResult = Result<Option<Vec<u8>>, RpcError>;
+
 impl RpcError {
     /// An error with a code of the application or of [`rpc`](super).
     pub fn new(code: i16, data: Option<Vec<u8>>) -> Self {
@@ -64,7 +67,7 @@ impl RpcError {
         self.data.as_deref()
     }
 
-    pub(super) fn into_data(self) -> Option<Vec<u8>> {
+    pub(crate) fn into_data(self) -> Option<Vec<u8>> {
         self.data
     }
 

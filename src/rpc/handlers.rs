@@ -2,11 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::{RpcError, RpcEvent};
+use super::{RpcError, RpcEvent, RpcResult};
 use crate::Frame;
-
-/// The answer to a call; `None` is an empty result.
-pub type RpcResult = Result<Option<Vec<u8>>, RpcError>;
 
 /// Handlers of an [`RpcClient`](super::RpcClient). The defaults refuse calls and ignore all else.
 ///

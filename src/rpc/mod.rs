@@ -5,6 +5,8 @@
 //! to its [`RpcHandlers`]; what it asks of others goes through the trait [`Rpc`].
 //!
 //! ```
+//! # #[cfg(feature = "rpc")]
+//! # mod example {
 //! use elbus::QoS;
 //! use elbus::client::AsyncClient;
 //! use elbus::rpc::{Rpc, RpcClient};
@@ -43,7 +45,7 @@
 //!     Ok(())
 //! }
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), RpcError> {
+//! # pub async fn main() -> Result<(), RpcError> {
 //! #     #[cfg(feature = "broker")]
 //! #     {
 //! #         let broker = elbus::broker::Broker::new();
@@ -51,6 +53,11 @@
 //! #         example(server, broker.register_client("caller").await?).await?;
 //! #     }
 //! #     Ok(())
+//! # }
+//! # }
+//! # fn main() {
+//! #     #[cfg(feature = "rpc")]
+//! #     example::main().unwrap();
 //! # }
 //! ```
 //!
@@ -66,24 +73,32 @@
 //!
 //! Every call ends within a timeout; see [`Options::timeout`].
 
-mod calls;
+pub(crate) mod backlog;
+pub(crate) mod calls;
+#[cfg(feature = "rpc")]
 mod client;
+#[cfg(feature = "rpc")]
 mod dispatch;
 mod error;
 mod event;
+#[cfg(feature = "rpc")]
 mod handlers;
 mod options;
+#[cfg(feature = "rpc")]
 mod pool;
-#[cfg(test)]
+#[cfg(all(test, feature = "rpc"))]
 mod tests;
+pub(crate) mod work;
 
 pub use crate::protocol::rpc::{
     RPC_ERROR, RPC_ERROR_CODE_INTERNAL, RPC_ERROR_CODE_INVALID_METHOD_PARAMS,
     RPC_ERROR_CODE_INVALID_REQUEST, RPC_ERROR_CODE_METHOD_NOT_FOUND, RPC_ERROR_CODE_PARSE,
     RPC_NOTIFICATION, RPC_REPLY, RPC_REQUEST,
 };
+#[cfg(feature = "rpc")]
 pub use client::{Rpc, RpcClient};
-pub use error::{RpcError, rpc_err_str};
+pub use error::{RpcError, RpcResult, rpc_err_str};
 pub use event::{RpcEvent, RpcEventKind};
-pub use handlers::{DummyHandlers, RpcHandlers, RpcResult};
+#[cfg(feature = "rpc")]
+pub use handlers::{DummyHandlers, RpcHandlers};
 pub use options::Options;

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::limits::DEFAULT_RPC_TASKS;
-
 /// Options of an [`RpcClient`](super::RpcClient).
 ///
 /// By default every call, notification and frame is handled in a task of its own, and a call may
@@ -20,23 +18,12 @@ use crate::limits::DEFAULT_RPC_TASKS;
 /// with elbus 0.2 as well, where they do, and those whose calls should not queue up behind their own
 /// replies, call by an `RpcClient` of their own on a secondary client (`register_secondary` on a
 /// socket, `register_secondary_for` in the broker's process), which the handlers hold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
-    pub(super) blocking_notifications: bool,
-    pub(super) blocking_frames: bool,
-    pub(super) timeout: Option<Duration>,
-    pub(super) max_tasks: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            blocking_notifications: false,
-            blocking_frames: false,
-            timeout: None,
-            max_tasks: DEFAULT_RPC_TASKS,
-        }
-    }
+    pub(crate) blocking_notifications: bool,
+    pub(crate) blocking_frames: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) max_tasks: Option<usize>,
 }
 
 impl Options {
@@ -70,13 +57,14 @@ impl Options {
         self
     }
 
-    /// Sets how many handlers may run at a time (at least 1, by default [`DEFAULT_RPC_TASKS`]);
-    /// blocking handlers do not count. Further events wait in order, up to
+    /// Sets how many handlers may run at a time (at least 1, by default
+    /// [`DEFAULT_RPC_TASKS`](crate::limits::DEFAULT_RPC_TASKS), or
+    /// [`DEFAULT_RPC_THREADS`](crate::limits::DEFAULT_RPC_THREADS) where each is a thread); blocking handlers do not count. Further events wait in order, up to
     /// [`MAX_RPC_WAITING`](crate::limits::MAX_RPC_WAITING) of them; then no more are taken from
     /// the client below. Replies to own calls do not wait, unless that last bound is reached.
     #[must_use]
     pub fn max_tasks(mut self, tasks: usize) -> Self {
-        self.max_tasks = tasks.max(1);
+        self.max_tasks = Some(tasks.max(1));
         self
     }
 }

@@ -3,7 +3,6 @@
 //! An item goes to a new task as long as there are less than `max_tasks` of them; then items wait,
 //! and each task takes the next one when it is done. One task only means one item after the other.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -13,7 +12,7 @@ use std::task::Poll;
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, consume_budget};
 
-use crate::limits::{MAX_RPC_WAITING, MAX_RPC_WAITING_BYTES};
+use super::backlog::Backlog;
 
 /// The tasks, and what waits for them. Dropping the pool ends its tasks.
 pub(super) struct Pool<T, F> {
@@ -32,9 +31,7 @@ struct Shared<T, F> {
 struct State<T> {
     /// Tasks that have not decided to end. Nothing waits while there are less than `max_tasks`.
     tasks: usize,
-    /// Items and their sizes in bytes.
-    waiting: VecDeque<(T, usize)>,
-    waiting_bytes: usize,
+    waiting: Backlog<T>,
 }
 
 impl<T, F, Fut> Pool<T, F>
@@ -47,8 +44,7 @@ where
     pub(super) fn new(max_tasks: usize, handler: F) -> Self {
         let state = State {
             tasks: 0,
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
+            waiting: Backlog::new(),
         };
         let shared = Shared {
             handler,
@@ -72,9 +68,8 @@ where
                     state.tasks += 1;
                     break;
                 }
-                if state.has_room(bytes) {
-                    state.waiting.push_back((item, bytes));
-                    state.waiting_bytes += bytes;
+                if state.waiting.has_room(bytes) {
+                    state.waiting.push(item, bytes);
                     return;
                 }
             }
@@ -89,14 +84,6 @@ where
     }
 }
 
-impl<T> State<T> {
-    fn has_room(&self, bytes: usize) -> bool {
-        self.waiting.is_empty()
-            || self.waiting.len() < MAX_RPC_WAITING
-                && self.waiting_bytes.saturating_add(bytes) <= MAX_RPC_WAITING_BYTES
-    }
-}
-
 impl<T, F> Shared<T, F> {
     fn state(&self) -> MutexGuard<'_, State<T>> {
         // The state is whole between any two statements that could panic.
@@ -106,11 +93,10 @@ impl<T, F> Shared<T, F> {
     /// What the calling task has to do next; it must end if that is `None`.
     fn next(&self) -> Option<T> {
         let mut state = self.state();
-        let Some((item, bytes)) = state.waiting.pop_front() else {
+        let Some(item) = state.waiting.pop() else {
             state.tasks -= 1;
             return None;
         };
-        state.waiting_bytes -= bytes;
         self.room.notify_one();
         Some(item)
     }
@@ -155,6 +141,7 @@ mod tests {
     use tokio::time::{sleep, timeout};
 
     use super::*;
+    use crate::limits::{MAX_RPC_WAITING, MAX_RPC_WAITING_BYTES};
 
     #[tokio::test(start_paused = true)]
     async fn no_more_tasks_than_allowed() {
@@ -242,7 +229,7 @@ mod tests {
         pool.finish().await;
         assert_eq!(done.load(SeqCst), 5);
         let state = shared.state();
-        assert_eq!((state.tasks, state.waiting_bytes), (0, 0));
+        assert_eq!((state.tasks, state.waiting.bytes()), (0, 0));
     }
 
     #[tokio::test]

@@ -3,20 +3,28 @@
 //!
 //! - [`socket`]: UNIX, TCP and TLS streams behind one type
 //! - `tls`: records and certificates, with the feature of that name
-//! - [`deadline`]: how long peers have for all of this
 //! - [`intake`]: reading; one large buffer per thread, lent to whoever has something to read
+//! - [`large`]: a large frame is received by itself, by the blocking client, too
 //! - [`outbox`]: writing; a bounded queue of encoded bytes that leave from the task that queued them
 
+#[cfg(any(feature = "ipc", feature = "broker"))]
 pub(crate) mod budget;
-pub(crate) mod deadline;
+#[cfg(any(feature = "ipc", feature = "broker"))]
 pub(crate) mod intake;
+pub(crate) mod large;
+#[cfg(any(feature = "ipc", feature = "broker"))]
 pub(crate) mod outbox;
+#[cfg(any(feature = "ipc", feature = "broker"))]
 mod room;
+#[cfg(any(feature = "ipc", feature = "broker"))]
 mod segments;
-#[cfg(test)]
+#[cfg(all(test, any(feature = "ipc", feature = "broker")))]
 pub(crate) mod simulated;
+#[cfg(any(feature = "ipc", feature = "broker"))]
 pub(crate) mod socket;
+#[cfg(any(feature = "ipc", feature = "broker"))]
 mod sync;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "tls", any(feature = "ipc", feature = "broker")))]
 pub(crate) mod tls;
+#[cfg(any(feature = "ipc", feature = "broker"))]
 pub(crate) mod watch;

@@ -42,12 +42,14 @@ fn expect(runtime: &Runtime, each: u64, mut work: impl AsyncFnMut(u64)) {
     let tally = Tally::new();
     tally.count_this_thread();
     runtime.block_on(work(OPERATIONS));
-    let found = tally.of(|| runtime.block_on(work(OPERATIONS)));
+    let mut measure = || tally.of(|| runtime.block_on(work(OPERATIONS))).times;
+    // How often a socket is full depends on who else uses the machine, which only adds.
+    let found = (0..5).map(|_| measure()).min().unwrap_or_default();
     let expected = each * OPERATIONS;
     assert!(
-        (expected..=expected + AROUND).contains(&found.times),
+        (expected..=expected + AROUND).contains(&found),
         "{} for each operation, not {each}",
-        found.times as f64 / OPERATIONS as f64
+        found as f64 / OPERATIONS as f64
     );
 }
 

@@ -1,7 +1,8 @@
 //! `elbus BUS rpc call`, `call0` and `notify`.
 
-use crate::common::{Broker, Transport};
-use crate::program::{elbus, elbus_reading};
+use crate::common::*;
+use crate::program::{Running, elbus, elbus_reading};
+use nix::sys::signal::Signal;
 
 const ECHO: [&str; 4] = ["rpc", "call", ".broker", "benchmark.test"];
 
@@ -80,6 +81,27 @@ fn a_target_that_never_answers_is_given_up() {
     let args = ["rpc", "call", "mute", "test", "--timeout", "1"];
     let stderr = elbus(&broker, &args).failure(1);
     assert_eq!(stderr, "RPC Error -32120: timed out\n");
+}
+
+/// Answers that came while the program was stopped were in time.
+#[test]
+fn a_program_that_was_stopped_takes_the_answer_that_waits() {
+    let broker = Broker::start(&[]);
+    let mut peer = broker.client(Transport::Unix, "peer");
+    peer.send_raw(&unsubscribe(1, NO, &[".broker/warn"]));
+    let args = ["rpc", "call", "peer", "test", "--timeout", "1"];
+    let running = Running::on(&broker, &args);
+    let request = peer.read_frame().body;
+    let sender_bytes = request.iter().position(|byte| *byte == 0).expect("a NUL");
+    let sender = str::from_utf8(&request[..sender_bytes]).expect("a name");
+    let call_id = &request[sender_bytes + 2..sender_bytes + 6];
+    running.signal(Signal::SIGSTOP);
+    let reply = [&[0x11], call_id, &b"fine"[..]].concat();
+    peer.request(&message(1, PROCESSED, sender, &reply), 1);
+    // Longer than the timeout. No event tells that it has passed.
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    running.signal(Signal::SIGCONT);
+    assert_eq!(running.finish().success(), "STR: fine\n");
 }
 
 #[test]

@@ -5,17 +5,13 @@ use crate::markdown::Page;
 use crate::pages::{of_the_book, root, text};
 use std::path::{Path, PathBuf};
 
-/// Where the clients in other languages are. They may come later than the pages that mention them.
-const BINDINGS: &str = "bindings";
-
 fn pages_with_links() -> Vec<PathBuf> {
     let mut pages = of_the_book();
     pages.push(root().join("docs/SUMMARY.md"));
     pages.push(root().join("README.md"));
     pages.push(root().join("ARCHITECTURE.md"));
-    if let Ok(entries) = std::fs::read_dir(root().join(BINDINGS)) {
-        let readmes = entries.map(|entry| entry.expect("an entry").path().join("README.md"));
-        pages.extend(readmes.filter(|readme| readme.exists()));
+    for binding in std::fs::read_dir(root().join("bindings")).expect("a directory") {
+        pages.push(binding.expect("an entry").path().join("README.md"));
     }
     pages
 }
@@ -34,35 +30,11 @@ fn complaint(page: &Path, target: &str) -> Option<String> {
         path => page.parent().expect("a directory").join(path),
     };
     if !file.exists() {
-        return (!is_binding_to_come(&file)).then(|| "there is no such file".to_owned());
+        return Some("there is no such file".to_owned());
     }
     let anchor = anchor?;
     let anchors = Page::read(&text(&file)).anchors();
     (!anchors.iter().any(|found| found == anchor)).then(|| "there is no such heading".to_owned())
-}
-
-/// Whether the file belongs to a directory of `bindings/` that is not there at all.
-fn is_binding_to_come(file: &Path) -> bool {
-    let mut plain = PathBuf::new();
-    for part in file.components() {
-        match part {
-            std::path::Component::ParentDir => drop(plain.pop()),
-            part => plain.push(part),
-        }
-    }
-    let bindings = root().join(BINDINGS);
-    let Ok(inside) = plain.strip_prefix(&bindings) else {
-        return false;
-    };
-    let language = inside.components().next();
-    let missing = !language
-        .map_or(bindings.clone(), |name| bindings.join(name))
-        .exists();
-    if missing {
-        let file = plain.strip_prefix(root()).unwrap_or(&plain).display();
-        crate::missing::say_not_checked(&format!("{file} is not there yet"));
-    }
-    missing
 }
 
 #[test]

@@ -7,11 +7,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-// A part of it is used here.
-#[allow(dead_code)]
-#[path = "../common/missing.rs"]
-mod missing;
-
 mod bounds;
 mod commands;
 mod expectation;

@@ -61,6 +61,7 @@ fn without_a_broker_there_is_an_error() {
         "client_sender",
         "rpc_handler",
         "rpc_caller",
+        "blocking_plugin",
     ] {
         let complaint = Example::start(name, "/nonexistent/bus.sock").fails();
         assert!(complaint.contains("/nonexistent/bus.sock"), "{complaint}");

@@ -1,8 +1,9 @@
 //! The RPC programs.
 
-use crate::common::Broker;
+use crate::common::{Broker, PROCESSED, Transport, subscribe};
 use crate::example::Example;
 use crate::program::elbus;
+use nix::sys::signal::Signal;
 
 const SERVING: &[&str] = &["serving as example.handler"];
 
@@ -71,4 +72,25 @@ fn a_blocking_handler_calls_through_its_secondary() {
     ]);
     handler.prints(&["example.worker%%0 asks for 2 + 3"]);
     worker.interrupted(&["interrupted"]);
+}
+
+#[test]
+fn a_plugin_without_a_runtime_counts_and_is_set() {
+    let mut broker = Broker::start(&[]);
+    let plugin = Example::on(&broker, "blocking_plugin", &["counting as example.plugin"]);
+    let set = ["rpc", "call", "example.plugin", "set", "value=40"];
+    elbus(&broker, &set).success();
+    plugin.prints(&["set to 40"]);
+    let mut display = broker.client(Transport::Unix, "display");
+    display.send_raw(&subscribe(1, PROCESSED, &["example/count"]));
+    let published = loop {
+        let frame = display.read_frame();
+        if let Some(value) = frame.body.strip_prefix(b"example.plugin\0example/count\0") {
+            break String::from_utf8(value.to_vec()).expect("digits");
+        }
+    };
+    assert!(published.parse::<u64>().expect("a number") >= 40);
+    broker.signal(Signal::SIGKILL);
+    broker.wait_exit();
+    plugin.ends(&["the broker is gone"]);
 }

@@ -6,7 +6,7 @@ use std::io::{BufReader, PipeReader, PipeWriter};
 
 // `bus` in there is the one above.
 #[path = "../peers/src/peer/mod.rs"]
-mod peer;
+pub mod peer;
 
 /// Whether there is a client to test.
 pub const PRESENT: bool = true;
@@ -19,6 +19,6 @@ pub fn start() -> (PipeWriter, PipeReader) {
     (command_input, lines)
 }
 
-fn pipe() -> (PipeReader, PipeWriter) {
+pub fn pipe() -> (PipeReader, PipeWriter) {
     std::io::pipe().expect("cannot create a pipe")
 }

@@ -1,82 +1,15 @@
 //! One peer, whichever library it is made of: commands go in, answers and frames come out.
 
-use crate::ours;
-use crate::setup::programs;
+pub use crate::kind::Kind;
+use crate::{ours, ours_sync};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// What takes longer hangs.
 pub const DEADLINE: Duration = Duration::from_secs(60);
-
-/// The libraries that a peer can be made of.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
-    PythonElbus,
-    PythonElbusAsync,
-    PythonBusrt,
-    PythonBusrtAsync,
-    RustElbus,
-    RustBusrt,
-    Ours,
-}
-
-impl Kind {
-    pub fn all() -> Vec<Kind> {
-        let mut kinds = vec![
-            Kind::PythonElbus,
-            Kind::PythonElbusAsync,
-            Kind::PythonBusrt,
-            Kind::PythonBusrtAsync,
-        ];
-        kinds.extend(Kind::rust());
-        kinds
-    }
-
-    pub fn rust() -> Vec<Kind> {
-        let mut kinds = vec![Kind::RustElbus, Kind::RustBusrt];
-        if ours::PRESENT {
-            kinds.push(Kind::Ours);
-        }
-        kinds
-    }
-
-    /// A word for client names and topics.
-    pub fn label(self) -> &'static str {
-        match self {
-            Kind::PythonElbus => "python-elbus",
-            Kind::PythonElbusAsync => "python-elbus-async",
-            Kind::PythonBusrt => "python-busrt",
-            Kind::PythonBusrtAsync => "python-busrt-async",
-            Kind::RustElbus => "rust-elbus",
-            Kind::RustBusrt => "rust-busrt",
-            Kind::Ours => "ours",
-        }
-    }
-
-    /// The program to run; our own client runs within this process.
-    fn command(self) -> Option<Command> {
-        let (script, package) = match self {
-            Kind::PythonElbus => ("peer_threads.py", "elbus"),
-            Kind::PythonElbusAsync => ("peer_asyncio.py", "elbus_async"),
-            Kind::PythonBusrt => ("peer_threads.py", "busrt"),
-            Kind::PythonBusrtAsync => ("peer_asyncio.py", "busrt_async"),
-            Kind::RustElbus => return Some(Command::new(&programs().elbus)),
-            Kind::RustBusrt => return Some(Command::new(&programs().busrt)),
-            Kind::Ours => return None,
-        };
-        let mut command = Command::new(&programs().python);
-        // `-B`: no compiled files next to the scripts.
-        command
-            .arg("-B")
-            .arg(programs().scripts.join(script))
-            .arg(package);
-        command.env_remove("PYTHONPATH").env("PYTHONUTF8", "1");
-        Some(command)
-    }
-}
 
 pub struct Peer {
     pub kind: Kind,
@@ -92,7 +25,10 @@ impl Peer {
     pub fn start(kind: Kind) -> Self {
         let complaints = Arc::default();
         let Some(mut command) = kind.command() else {
-            let (input, output) = ours::start();
+            let (input, output) = match kind {
+                Kind::OursSync => ours_sync::start(),
+                _ => ours::start(),
+            };
             let (answers, frames) = sort_lines(output);
             let input = Box::new(input);
             return Self {

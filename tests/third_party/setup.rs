@@ -19,6 +19,13 @@ pub struct Programs {
     pub busrt: PathBuf,
     /// The program of `tests/compat`, on the original crate.
     pub compat: PathBuf,
+    /// The peer on the binding for C, if that is there.
+    pub c_peer: Option<PathBuf>,
+}
+
+/// Where the bindings for other languages are.
+pub fn bindings() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("bindings")
 }
 
 /// The programs, which the first caller prepares.
@@ -50,7 +57,23 @@ fn prepare() -> Result<Programs, String> {
         elbus: binaries.join("peer-elbus"),
         busrt: binaries.join("peer-busrt"),
         compat: binaries.join("compat"),
+        c_peer: compile_c(&bindings().join("c"), &work.join("peer-c"))?,
     })
+}
+
+/// Compiles the peer on the binding for C; `CC` names another compiler than `cc`.
+fn compile_c(sources: &Path, program: &Path) -> Result<Option<PathBuf>, String> {
+    let peer = sources.join("tests/peer.c");
+    if !peer.exists() {
+        return Ok(None);
+    }
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    output(
+        Command::new(compiler)
+            .args(["-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-o"])
+            .args([program, &peer, &sources.join("elbus.c")]),
+    )?;
+    Ok(Some(program.to_owned()))
 }
 
 /// Builds the Rust peers in a target directory of their own and returns where the programs are.

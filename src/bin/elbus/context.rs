@@ -94,9 +94,9 @@ impl Context {
                 None => Ok(()),
             }
         };
-        tokio::time::timeout(self.timeout, confirmed)
+        // Which ends by itself, within the timeout of the client.
+        confirmed
             .await
-            .unwrap_or_else(|elapsed| Err(elapsed.into()))
             .map_err(|error| Failure::Bus(attempt.to_string(), error))
     }
 

@@ -10,8 +10,8 @@ use super::offer::{Lack, Offered};
 use crate::FrameKind;
 use crate::broker::parcel::Parcel;
 use crate::broker::peer::{Inbox, Peer};
+use crate::deadline;
 use crate::protocol::{ERR_CLIENT_NOT_REGISTERED, ERR_NOT_DELIVERED, RESPONSE_OK};
-use crate::transport::deadline;
 use crate::transport::outbox::Progress;
 
 /// A parcel for receivers that have no room.

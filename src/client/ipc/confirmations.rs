@@ -1,51 +1,25 @@
 //! Operations that wait for the broker's answer. Each ends: with the answer, with a timeout, or
 //! with the connection.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use crate::limits::MAX_CONFIRMATIONS;
+use crate::deadline::last_call;
+use crate::link::Pending;
 use crate::{Error, IntoElbusResult};
 
 type Answer = oneshot::Sender<Result<(), Error>>;
 
-struct Waiting {
-    op_id: u32,
-    deadline: Instant,
-    answer: Answer,
-}
-
 #[derive(Default)]
 struct State {
-    /// In the order of the operations, which is also that of their ids, of the deadlines and of the
-    /// acks.
-    waiting: VecDeque<Waiting>,
+    pending: Pending<Answer>,
     /// Somebody looks at the deadlines at least once per timeout.
     watched: bool,
     /// The reader wants to know when the first operation starts to wait.
     reader_paused: bool,
-    closed: bool,
-}
-
-impl State {
-    fn take(&mut self, op_id: u32) -> Option<Waiting> {
-        let first = self.waiting.front()?.op_id;
-        if first == op_id {
-            // Acks come in the order of the operations.
-            return self.waiting.pop_front();
-        }
-        // An ack may be late, or of nothing that waits. Ids may have wrapped.
-        let age = |id: u32| id.wrapping_sub(first);
-        let at = self
-            .waiting
-            .binary_search_by_key(&age(op_id), |op| age(op.op_id))
-            .ok()?;
-        self.waiting.remove(at)
-    }
 }
 
 /// Acks that are looked up under one lock.
@@ -95,23 +69,12 @@ impl Confirmations {
     ///
     /// # Errors
     ///
-    /// `Eof` if the connection has ended, `Busy` if [`MAX_CONFIRMATIONS`] wait already.
+    /// `Eof` if the connection has ended, `Busy` if as many wait already as may.
     pub(super) fn start(&self, op_id: u32) -> Result<oneshot::Receiver<Result<(), Error>>, Error> {
         let mut state = self.state.lock();
-        if state.closed {
-            return Err(Error::eof());
-        }
-        if state.waiting.len() >= MAX_CONFIRMATIONS {
-            return Err(Error::busy(format_args!(
-                "{MAX_CONFIRMATIONS} operations wait for their confirmation"
-            )));
-        }
         let (answer, confirmation) = oneshot::channel();
-        state.waiting.push_back(Waiting {
-            op_id,
-            deadline: Instant::now() + self.timeout,
-            answer,
-        });
+        let deadline = Instant::now() + self.timeout;
+        state.pending.start(op_id, deadline.into_std(), answer)?;
         if !state.watched {
             state.watched = true;
             self.unwatched.notify_one();
@@ -125,10 +88,7 @@ impl Confirmations {
 
     /// Forgets an operation that was not sent after all.
     pub(super) fn withdraw(&self, op_id: u32) {
-        let mut state = self.state.lock();
-        if state.waiting.back().is_some_and(|last| last.op_id == op_id) {
-            state.waiting.pop_back();
-        }
+        self.state.lock().pending.take(op_id);
     }
 
     /// Takes the broker's answers.
@@ -140,8 +100,8 @@ impl Confirmations {
         {
             let mut state = self.state.lock();
             for (op_id, code) in arrived.drain(..) {
-                match state.take(op_id) {
-                    Some(op) => found.push((op.answer, code)),
+                match state.pending.take(op_id) {
+                    Some(answer) => found.push((answer, code)),
                     None => log::debug!("ack of operation {op_id}, which does not wait for one"),
                 }
             }
@@ -155,7 +115,7 @@ impl Confirmations {
     /// True if an operation waits. Otherwise [`started`](Self::started) wakes when one does.
     pub(super) fn any_or_wake(&self) -> bool {
         let mut state = self.state.lock();
-        state.reader_paused = state.waiting.is_empty();
+        state.reader_paused = state.pending.is_empty();
         !state.reader_paused
     }
 
@@ -169,18 +129,20 @@ impl Confirmations {
         loop {
             let next = {
                 let mut state = self.state.lock();
-                let now = Instant::now();
-                while state.waiting.front().is_some_and(|op| op.deadline <= now) {
-                    if let Some(op) = state.waiting.pop_front() {
-                        let _ = op.answer.send(Err(Error::timeout()));
-                    }
+                let now = Instant::now().into_std();
+                while let Some(answer) = state.pending.take_late(now) {
+                    let _ = answer.send(Err(Error::timeout()));
                 }
-                let next = state.waiting.front().map(|op| op.deadline);
+                let next = state.pending.deadline();
                 state.watched = next.is_some();
                 next
             };
             match next {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                Some(deadline) => {
+                    tokio::time::sleep_until(deadline.into()).await;
+                    // The answer may have come while this process did not run.
+                    tokio::time::sleep_until(last_call(deadline.into())).await;
+                }
                 None => self.unwatched.notified().await,
             }
         }
@@ -188,39 +150,9 @@ impl Confirmations {
 
     /// Ends all operations with the connection.
     pub(super) fn close(&self) {
-        let waiting = {
-            let mut state = self.state.lock();
-            state.closed = true;
-            std::mem::take(&mut state.waiting)
-        };
-        for op in waiting {
-            let _ = op.answer.send(Err(Error::eof()));
+        let waiting = self.state.lock().pending.close();
+        for answer in waiting {
+            let _ = answer.send(Err(Error::eof()));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::RESPONSE_OK;
-
-    #[test]
-    fn acks_are_matched_by_id_in_any_order() {
-        let confirmations = Confirmations::new(Duration::from_secs(1));
-        let ids = [u32::MAX - 2, u32::MAX, 1, 2, 7];
-        let mut waiting: Vec<_> = ids.map(|id| confirmations.start(id).expect("room")).into();
-        let mut acks = Acks::default();
-        for unknown in [0, 3, 8, u32::MAX - 3, u32::MAX - 1] {
-            acks.push(unknown, RESPONSE_OK);
-        }
-        confirmations.resolve(&mut acks);
-        for at in [3, 0, 4, 1, 2] {
-            assert!(waiting[at].try_recv().is_err());
-            acks.push(ids[at], RESPONSE_OK);
-            confirmations.resolve(&mut acks);
-            assert!(matches!(waiting[at].try_recv(), Ok(Ok(()))));
-        }
-        acks.push(7, RESPONSE_OK);
-        confirmations.resolve(&mut acks);
     }
 }

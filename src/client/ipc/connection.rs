@@ -11,12 +11,12 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::Config;
 use super::confirmations::Confirmations;
 use super::receive::Receiver;
 use crate::address::Address;
-use crate::limits::{DELIVERY_OVERHEAD, MAX_NAME_BYTES};
-use crate::protocol::handshake::{GREETING_BYTES, greeting, name_frame};
+use crate::deadline;
+use crate::link::{Config, check_greeting, registration};
+use crate::protocol::handshake::{GREETING_BYTES, greeting};
 use crate::transport::budget::Charge;
 use crate::transport::intake::Intake;
 use crate::transport::outbox::{Account, Bounds, Encoded, Outbox, Payload, Push};
@@ -48,7 +48,7 @@ pub(super) async fn open(config: &Config) -> Result<(Arc<Connection>, EventChann
         .map_err(|_| Error::timeout())??;
     let bounds = Bounds {
         frames: config.queue_size.max(1),
-        bytes: config.max_frame.saturating_add(DELIVERY_OVERHEAD),
+        bytes: config.max_body(),
         linger: (!config.buf_ttl.is_zero()).then_some(config.buf_ttl),
     };
     let connection = Arc::new(Connection {
@@ -98,19 +98,10 @@ async fn connect(config: &Config) -> Result<(ReadHalf, WriteHalf), Error> {
 async fn shake_hands(input: &mut ReadHalf, output: &WriteHalf, name: &str) -> Result<(), Error> {
     let mut peer_greeting = [0; GREETING_BYTES];
     input.read_exact(&mut peer_greeting).await?;
-    if peer_greeting != greeting() {
-        return Err(Error::not_supported(
-            "what answers is no broker of this protocol version",
-        ));
-    }
+    check_greeting(peer_greeting)?;
     output.write_all(&greeting()).await?;
     read_code(input).await?;
-    let frame = name_frame(name).ok_or_else(|| {
-        Error::data(format_args!(
-            "the name is longer than {MAX_NAME_BYTES} bytes"
-        ))
-    })?;
-    output.write_all(&frame).await?;
+    output.write_all(&registration(name)?).await?;
     read_code(input).await
 }
 
@@ -188,11 +179,11 @@ impl Connection {
     }
 
     async fn queue(&self, frame: Encoded<'_>) -> Result<(), Error> {
-        let mut deadline = None;
+        let mut until = None;
         loop {
             let mut room = pin!(self.outbox.room());
             // Registering costs a lock, so only if the first attempt has failed.
-            if deadline.is_some() {
+            if until.is_some() {
                 room.as_mut().enable();
             }
             match self.outbox.push(frame, Account::Frame) {
@@ -202,12 +193,12 @@ impl Connection {
                 }
                 Push::Closed => return Err(Error::eof()),
                 // No memory is what a broker runs out of.
-                Push::Full | Push::NoMemory => match deadline {
+                Push::Full | Push::NoMemory => match until {
                     None => {
                         self.outbox.flush();
-                        deadline = Some(Instant::now() + self.timeout);
+                        until = Some(Instant::now() + self.timeout);
                     }
-                    Some(deadline) => tokio::time::timeout_at(deadline, room).await?,
+                    Some(until) => deadline::timeout_at(until, room).await?,
                 },
             }
         }

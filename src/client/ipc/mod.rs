@@ -2,13 +2,11 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `config` | where to connect, and with which bounds |
 //! | `connection` | what the client and its background task share |
 //! | `confirmations` | operations that wait for the broker's answer |
 //! | `receive` | from the socket to the event channel and the confirmations |
 //! | `tls` | whom the client trusts, and how it proves who it is |
 
-mod config;
 mod confirmations;
 mod connection;
 mod receive;
@@ -21,14 +19,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use config::Config;
-
 use super::AsyncClient;
 use crate::borrow::Cow;
-use crate::protocol::names::is_secondary;
+use crate::link::{Config, encode_filters, encode_head};
+use crate::protocol::PING_FRAME;
 use crate::protocol::operation::FrameOp;
-use crate::protocol::request::{encode_filters, encode_head};
-use crate::protocol::{PING_FRAME, SECONDARY_SEP};
 use crate::transport::outbox::Payload;
 use crate::{Error, EventChannel, OpConfirm, QoS};
 use connection::Connection;
@@ -91,14 +86,8 @@ impl Client {
     ///
     /// `NotSupported` on a secondary, else as [`connect`](Self::connect).
     pub async fn register_secondary(&self) -> Result<Self, Error> {
-        if is_secondary(&self.config.name) {
-            return Err(Error::not_supported(
-                "a secondary client has no secondaries",
-            ));
-        }
         let number = self.next_secondary.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}{SECONDARY_SEP}{number}", self.config.name);
-        Self::connect(&self.config.clone().with_name(name)).await
+        Self::connect(&self.config.for_secondary(number)?).await
     }
 
     /// How long an answer may take.
@@ -121,14 +110,13 @@ impl Client {
         payload: Cow<'_>,
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
-        check_texts(texts)?;
         let op_id = self.take_op_id();
         let mut head = std::mem::take(&mut self.scratch);
         head.clear();
         let bytes = header.len() + payload.len();
         let result = match encode_head(&mut head, op_id, op, qos, texts, bytes) {
-            None => Err(too_long()),
-            Some(()) => {
+            Err(e) => Err(e),
+            Ok(()) => {
                 head.extend_from_slice(header);
                 let payload = match &payload {
                     Cow::Referenced(bytes) => Payload::Shared(bytes, None),
@@ -148,10 +136,9 @@ impl Client {
         filters: &[&str],
         qos: QoS,
     ) -> Result<OpConfirm, Error> {
-        check_texts(filters)?;
         let op_id = self.take_op_id();
         let mut frame = Vec::new();
-        encode_filters(&mut frame, op_id, op, qos, filters).ok_or_else(too_long)?;
+        encode_filters(&mut frame, op_id, op, qos, filters)?;
         let nothing = Payload::Copied(&[]);
         self.connection.send(op_id, &frame, nothing, qos).await
     }
@@ -159,20 +146,6 @@ impl Client {
     fn take_op_id(&mut self) -> u32 {
         self.next_op_id = self.next_op_id.wrapping_add(1);
         self.next_op_id
-    }
-}
-
-fn too_long() -> Error {
-    Error::data("the frame is longer than the protocol can say")
-}
-
-/// A NUL would end a name or topic early, and what follows would be read as something else.
-fn check_texts(texts: &[&str]) -> Result<(), Error> {
-    match texts.iter().find(|text| text.contains('\0')) {
-        None => Ok(()),
-        Some(text) => Err(Error::data(format_args!(
-            "NUL in the name or topic {text:?}"
-        ))),
     }
 }
 

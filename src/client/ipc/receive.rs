@@ -11,20 +11,18 @@ use std::io;
 use std::mem;
 use std::sync::Arc;
 
-use super::Config;
 use super::confirmations::Acks;
 use super::connection::Connection;
-use crate::limits::DELIVERY_OVERHEAD;
-use crate::protocol::delivery::{self, Delivery};
-use crate::protocol::{DecodeError, Decoded};
+use crate::Frame;
+use crate::link::{Config, Incoming, Rest, large_frame, split_frames};
+use crate::protocol::DecodeError;
 use crate::transport::intake::{Input, Intake, Stop, Taken};
-use crate::{Frame, FrameData};
 
 /// See the top of this file.
 pub(super) struct Receiver {
     connection: Arc<Connection>,
     intake: Intake,
-    max_frame: usize,
+    max_body: usize,
     acks: Acks,
     events: Events,
 }
@@ -46,7 +44,7 @@ impl Receiver {
         Self {
             connection,
             intake,
-            max_frame: config.max_frame.saturating_add(DELIVERY_OVERHEAD),
+            max_body: config.max_body(),
             acks: Acks::default(),
             events: Events {
                 frames,
@@ -98,7 +96,7 @@ impl Receiver {
         let Self {
             connection,
             intake,
-            max_frame,
+            max_body,
             acks,
             events,
         } = self;
@@ -106,7 +104,7 @@ impl Receiver {
         let more = intake
             .read(|input| {
                 let taken = match input {
-                    Input::Frames(bytes) => process(connection, events, acks, bytes, *max_frame),
+                    Input::Frames(bytes) => process(connection, events, acks, bytes, *max_body),
                     Input::Large { head, payload, .. } => {
                         process_large(connection, events, head, mem::take(payload))
                     }
@@ -133,43 +131,23 @@ fn process(
     bytes: &[u8],
     limit: usize,
 ) -> Result<Taken, DecodeError> {
-    let mut consumed = 0;
-    loop {
-        let rest = &bytes[consumed..];
-        match delivery::decode(rest, limit)? {
-            Decoded::Item { item, size } => {
-                consumed += size;
-                match item {
-                    Delivery::Ping => {}
-                    Delivery::Ack { op_id, code } => {
-                        acks.push(u32::from_le_bytes(op_id), code);
-                        if acks.are_many() {
-                            connection.confirmations.resolve(acks);
-                        }
-                    }
-                    Delivery::Frame {
-                        kind,
-                        realtime,
-                        sender,
-                        topic,
-                        payload,
-                    } => {
-                        let payload = payload.into();
-                        let frame =
-                            FrameData::received(kind, realtime, sender, topic, None, payload);
-                        events.deliver(connection, Arc::new(frame));
-                    }
-                }
-            }
-            Decoded::Incomplete { size } => {
-                let payload_at = delivery::payload_at(rest);
-                return Ok(Taken {
-                    consumed,
-                    stop: Stop::NeedMore { size, payload_at },
-                });
+    let Rest {
+        consumed,
+        size,
+        payload_at,
+    } = split_frames(bytes, limit, |incoming| match incoming {
+        Incoming::Ack { op_id, code } => {
+            acks.push(op_id, code);
+            if acks.are_many() {
+                connection.confirmations.resolve(acks);
             }
         }
-    }
+        Incoming::Frame(frame) => events.deliver(connection, frame),
+    })?;
+    Ok(Taken {
+        consumed,
+        stop: Stop::NeedMore { size, payload_at },
+    })
 }
 
 /// Takes a frame whose payload was received by itself.
@@ -179,16 +157,8 @@ fn process_large(
     head: &[u8],
     payload: Vec<u8>,
 ) -> Result<Taken, DecodeError> {
-    if let Delivery::Frame {
-        kind,
-        realtime,
-        sender,
-        topic,
-        ..
-    } = delivery::decode_head(head)?
-    {
-        let frame = FrameData::received(kind, realtime, sender, topic, None, payload.into());
-        events.deliver(connection, Arc::new(frame));
+    if let Some(frame) = large_frame(head, payload)? {
+        events.deliver(connection, frame);
     }
     Ok(all_taken(head.len()))
 }

@@ -1,7 +1,6 @@
 //! TLS for the client: whom it trusts, and how it proves who it is.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -10,16 +9,9 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 
 use crate::Error;
+use crate::link::TlsFiles;
 use crate::transport::socket::{ReadHalf, Socket, WriteHalf};
 use crate::transport::tls;
-
-/// The files of a client, all in PEM format.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Files {
-    pub(super) ca: Option<PathBuf>,
-    /// Certificate and key.
-    pub(super) own: Option<(PathBuf, PathBuf)>,
-}
 
 /// Connects to `address`, `HOST:PORT`, and opens a TLS session with what answers.
 ///
@@ -27,42 +19,43 @@ pub(super) struct Files {
 ///
 /// `Data` if a file is missing or cannot be used, or the host is no name that a certificate could
 /// have; `Io` if there is no broker, or no session with it.
-pub(super) async fn connect(address: &str, files: &Files) -> Result<(ReadHalf, WriteHalf), Error> {
+pub(super) async fn connect(
+    address: &str,
+    files: &TlsFiles,
+) -> Result<(ReadHalf, WriteHalf), Error> {
     let explain = |e: io::Error| Error::io(format_args!("cannot connect to tls://{address}: {e}"));
     let host = host(address);
     let server = ServerName::try_from(host.to_owned())
         .map_err(|_| Error::data(format_args!("{host:?} cannot be the name of a host")))?;
-    let session = ClientConnection::new(files.load()?, server).map_err(Error::io)?;
+    let session = ClientConnection::new(load(files)?, server).map_err(Error::io)?;
     let stream = TcpStream::connect(address).await.map_err(explain)?;
     let (input, output) = Socket::tls(stream, session)?.split()?;
     tls::open(&input, &output).await.map_err(explain)?;
     Ok((input, output))
 }
 
-impl Files {
-    fn load(&self) -> Result<Arc<ClientConfig>, Error> {
-        // The authorities of web browsers vouch for names of the Internet. A broker of a plant has
-        // none, and whoever can get one must not pass for it.
-        let ca = self.ca.as_deref().ok_or_else(|| {
-            Error::data("TLS needs the certificate of the authority that vouches for the broker")
-        })?;
-        let builder = ClientConfig::builder_with_provider(tls::provider())
-            .with_safe_default_protocol_versions()
-            .map_err(Error::data)?
-            .with_root_certificates(tls::roots(ca)?);
-        let mut config = match &self.own {
-            None => builder.with_no_client_auth(),
-            Some((certificate, key)) => {
-                let chain = tls::certificates(certificate)?;
-                let (shown, kept) = (certificate.display(), key.display());
-                builder
-                    .with_client_auth_cert(chain, tls::private_key(key)?)
-                    .map_err(|e| Error::data(format_args!("{shown} with {kept}: {e}")))?
-            }
-        };
-        config.resumption = Resumption::disabled();
-        Ok(Arc::new(config))
-    }
+fn load(files: &TlsFiles) -> Result<Arc<ClientConfig>, Error> {
+    // The authorities of web browsers vouch for names of the Internet. A broker of a plant has
+    // none, and whoever can get one must not pass for it.
+    let ca = files.ca.as_deref().ok_or_else(|| {
+        Error::data("TLS needs the certificate of the authority that vouches for the broker")
+    })?;
+    let builder = ClientConfig::builder_with_provider(tls::provider())
+        .with_safe_default_protocol_versions()
+        .map_err(Error::data)?
+        .with_root_certificates(tls::roots(ca)?);
+    let mut config = match &files.own {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let chain = tls::certificates(certificate)?;
+            let (shown, kept) = (certificate.display(), key.display());
+            builder
+                .with_client_auth_cert(chain, tls::private_key(key)?)
+                .map_err(|e| Error::data(format_args!("{shown} with {kept}: {e}")))?
+        }
+    };
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
 }
 
 /// The host in `HOST:PORT`; an IPv6 address without its brackets.

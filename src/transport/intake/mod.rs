@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use super::budget::Charge;
 use super::socket::ReadHalf;
 use crate::limits::{LARGE_FRAME_PEEK_BYTES, READ_BUFFER_BYTES};
-use large::Large;
+use large::ChargedFrame;
 use patience::Patience;
 
 thread_local! {
@@ -74,7 +74,7 @@ pub(crate) struct Intake {
     /// What the handler has not consumed yet.
     held: Vec<u8>,
     /// A frame that is received by itself. Boxed: most connections never see one.
-    large: Option<Box<Large>>,
+    large: Option<Box<ChargedFrame>>,
     /// The next frame is probably a large one, too: read no more than its beginning, so that its
     /// payload need not be copied.
     peek: bool,
@@ -177,7 +177,9 @@ impl Intake {
         match taken.stop {
             Stop::Pause => self.paused = true,
             Stop::NeedMore { size, payload_at } => {
-                if let Some(large) = Large::begin(rest, size, payload_at, self.charge.sibling()) {
+                if let Some(large) =
+                    ChargedFrame::begin(rest, size, payload_at, self.charge.sibling())
+                {
                     self.large = Some(Box::new(large));
                     self.held = Vec::new();
                     return;

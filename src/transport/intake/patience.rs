@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
+use crate::deadline::last_call;
 use crate::limits::MIN_PROGRESS_BYTES;
-use crate::transport::deadline::last_call;
 
 /// Watches over an unfinished frame: it has to end, or to grow by [`MIN_PROGRESS_BYTES`], within
 /// the limit. The timer is armed only while a frame is unfinished and the socket is empty, and at

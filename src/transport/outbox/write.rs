@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Load, Outbox, State, TIMER_RESOLUTION, Writer};
+use crate::deadline;
 use crate::limits::{FREE_MEMORY_BYTES, LINGER_BYTES};
-use crate::transport::deadline;
 use crate::transport::socket::WriteHalf;
 use crate::transport::sync::MutexGuard;
 

@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex};
 const PREFIX: &str = "flood:";
 
 #[derive(Default)]
-pub(super) struct Flood {
+pub(crate) struct Flood {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -20,12 +20,12 @@ struct State {
 }
 
 impl Flood {
-    pub(super) fn payload(number: u64) -> String {
+    pub(crate) fn payload(number: u64) -> String {
         format!("{PREFIX}{number}")
     }
 
     /// Takes note of a flood frame; anything else is left to the caller (`false`).
-    pub(super) fn note(&self, payload: &[u8]) -> bool {
+    pub(crate) fn note(&self, payload: &[u8]) -> bool {
         let number = std::str::from_utf8(payload)
             .ok()
             .and_then(|text| text.strip_prefix(PREFIX)?.parse::<u64>().ok());
@@ -45,7 +45,7 @@ impl Flood {
 
     /// Waits until `count` flood frames have arrived, or one out of order. There is no time limit:
     /// the test that asks has one.
-    pub(super) fn wait(&self, count: &str) -> Outcome {
+    pub(crate) fn wait(&self, count: &str) -> Outcome {
         let count: u64 = count.parse().map_err(|_| "usage".to_owned())?;
         let state = self
             .changed

@@ -7,13 +7,15 @@
 use super::bus;
 use std::io::{BufRead, Write};
 
-mod flood;
-mod output;
+// The blocking client of the crate under test has a session of its own, and shares the rest.
+pub(crate) mod flood;
+pub(crate) mod output;
 mod rpc;
 mod session;
+pub(crate) mod words;
 
 /// The outcome of a command: the text after `ok`, or the text after `error`.
-type Outcome = Result<String, String>;
+pub(crate) type Outcome = Result<String, String>;
 
 /// Obeys the commands of `input` until it ends or says `quit`.
 ///

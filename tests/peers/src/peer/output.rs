@@ -7,24 +7,24 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 #[derive(Clone)]
-pub(super) struct Output {
+pub(crate) struct Output {
     writer: Arc<Mutex<dyn Write + Send>>,
     flood: Arc<Flood>,
 }
 
 impl Output {
-    pub(super) fn new(writer: impl Write + Send + 'static) -> Self {
+    pub(crate) fn new(writer: impl Write + Send + 'static) -> Self {
         Self {
             writer: Arc::new(Mutex::new(writer)),
             flood: Arc::default(),
         }
     }
 
-    pub(super) fn flood(&self) -> &Flood {
+    pub(crate) fn flood(&self) -> &Flood {
         &self.flood
     }
 
-    pub(super) fn outcome(&self, outcome: &Outcome) {
+    pub(crate) fn outcome(&self, outcome: &Outcome) {
         match outcome {
             Ok(text) if text.is_empty() => self.line("ok"),
             Ok(text) => self.line(&format!("ok {text}")),
@@ -33,7 +33,7 @@ impl Output {
     }
 
     /// Prints a frame as the library handed it over, or counts it if it is one of a flood.
-    pub(super) fn bus_frame(&self, receiver: &str, frame: &Frame) {
+    pub(crate) fn bus_frame(&self, receiver: &str, frame: &Frame) {
         if self.flood.note(frame.payload()) {
             return;
         }
@@ -47,7 +47,7 @@ impl Output {
         self.frame(receiver, kind, frame.sender(), topic, frame.payload());
     }
 
-    pub(super) fn frame(&self, to: &str, kind: &str, from: &str, topic: &str, payload: &[u8]) {
+    pub(crate) fn frame(&self, to: &str, kind: &str, from: &str, topic: &str, payload: &[u8]) {
         self.line(&format!(
             "frame {to} {kind} {from} {topic} {}",
             show(payload)
@@ -62,7 +62,7 @@ impl Output {
 }
 
 /// Text without white space or control characters as it is, anything else in hexadecimal.
-pub(super) fn show(payload: &[u8]) -> String {
+pub(crate) fn show(payload: &[u8]) -> String {
     match std::str::from_utf8(payload) {
         Ok(text) if !text.contains(|c: char| c.is_whitespace() || c.is_control()) => {
             text.to_owned()

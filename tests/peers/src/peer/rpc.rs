@@ -1,15 +1,10 @@
 //! The RPC side of a peer: the methods it serves, and what it prints of the rest.
 
+use super::bus::Frame;
 use super::bus::rpc::{RpcError, RpcEvent, RpcHandlers, RpcResult};
-use super::bus::{Frame, QoS};
-use super::output::{Output, show};
+use super::output::Output;
+use super::words::FAIL_CODE;
 use async_trait::async_trait;
-
-/// The code of the errors that the method `fail` returns, the same in every peer.
-const FAIL_CODE: i16 = -777;
-
-/// Calls ask for an acknowledgement, as the Python packages do.
-pub(super) const CALL_QOS: QoS = QoS::Processed;
 
 pub(super) struct Handlers {
     pub(super) output: Output,
@@ -50,13 +45,5 @@ impl RpcHandlers for Handlers {
 
     async fn handle_frame(&self, frame: Frame) {
         self.output.bus_frame(&self.receiver, &frame);
-    }
-}
-
-/// What follows `error` when a call fails: the code, and the data if there is any.
-pub(super) fn error_text(error: &RpcError) -> String {
-    match error.data() {
-        Some(data) if !data.is_empty() => format!("rpc {} {}", error.code(), show(data)),
-        _ => format!("rpc {}", error.code()),
     }
 }

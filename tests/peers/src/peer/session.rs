@@ -3,9 +3,10 @@
 use super::bus::client::AsyncClient;
 use super::bus::ipc::{Client, Config};
 use super::bus::rpc::{Rpc, RpcClient};
-use super::bus::{Error, ErrorKind, OpConfirm, QoS};
+use super::bus::{Error, OpConfirm, QoS};
 use super::output::{Output, show};
-use super::rpc::{CALL_QOS, Handlers, error_text};
+use super::rpc::Handlers;
+use super::words::{CALL_QOS, error_text, kind_word, parse_qos};
 use super::{Outcome, flood::Flood};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -180,25 +181,4 @@ async fn confirmed(result: Result<OpConfirm, Error>) -> Outcome {
             Err(_) => Err("lost".to_owned()),
         },
     }
-}
-
-fn parse_qos(word: &str) -> Result<QoS, String> {
-    let number: u8 = word.parse().map_err(|_| "usage".to_owned())?;
-    number.try_into().map_err(|e: Error| kind_word(&e))
-}
-
-fn kind_word(error: &Error) -> String {
-    match error.kind() {
-        ErrorKind::NotRegistered => "not-registered",
-        ErrorKind::NotSupported => "not-supported",
-        ErrorKind::Io => "io",
-        ErrorKind::Timeout => "timeout",
-        ErrorKind::Data => "data",
-        ErrorKind::Busy => "busy",
-        ErrorKind::NotDelivered => "not-delivered",
-        ErrorKind::Access => "access",
-        ErrorKind::Eof => "eof",
-        ErrorKind::Other => "other",
-    }
-    .to_owned()
 }

@@ -1,23 +1,34 @@
 //! Where to connect, and with which bounds.
 
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "tls", feature = "ipc"))]
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::limits::DEFAULT_MAX_FRAME;
-use crate::{DEFAULT_BUF_SIZE, DEFAULT_BUF_TTL, DEFAULT_QUEUE_SIZE, DEFAULT_TIMEOUT};
+use crate::limits::{DEFAULT_MAX_FRAME, DELIVERY_OVERHEAD};
+use crate::protocol::SECONDARY_SEP;
+use crate::protocol::names::is_secondary;
+use crate::{DEFAULT_BUF_SIZE, DEFAULT_BUF_TTL, DEFAULT_QUEUE_SIZE, DEFAULT_TIMEOUT, Error};
 
-/// Options of a [`Client`](super::Client), builder style.
+/// The files of a client, all in PEM format.
+#[cfg(all(feature = "tls", feature = "ipc"))]
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TlsFiles {
+    pub(crate) ca: Option<PathBuf>,
+    /// Certificate and key.
+    pub(crate) own: Option<(PathBuf, PathBuf)>,
+}
+
+/// Options of a client on a socket, builder style.
 #[derive(Debug, Clone)]
 pub struct Config {
-    pub(super) path: String,
-    pub(super) name: String,
-    pub(super) buf_ttl: Duration,
-    pub(super) queue_size: usize,
-    pub(super) timeout: Duration,
-    pub(super) max_frame: usize,
-    #[cfg(feature = "tls")]
-    pub(super) tls: super::tls::Files,
+    pub(crate) path: String,
+    pub(crate) name: String,
+    pub(crate) buf_ttl: Duration,
+    pub(crate) queue_size: usize,
+    pub(crate) timeout: Duration,
+    pub(crate) max_frame: usize,
+    #[cfg(all(feature = "tls", feature = "ipc"))]
+    pub(crate) tls: TlsFiles,
     buf_size: usize,
 }
 
@@ -32,8 +43,8 @@ impl Config {
             queue_size: DEFAULT_QUEUE_SIZE,
             timeout: DEFAULT_TIMEOUT,
             max_frame: DEFAULT_MAX_FRAME,
-            #[cfg(feature = "tls")]
-            tls: super::tls::Files::default(),
+            #[cfg(all(feature = "tls", feature = "ipc"))]
+            tls: TlsFiles::default(),
             buf_size: DEFAULT_BUF_SIZE,
         }
     }
@@ -47,7 +58,7 @@ impl Config {
 
     /// How long frames that are neither real-time nor to be confirmed may wait to be joined by
     /// others; zero: not at all. Below one millisecond, the resolution of the timers, they wait until
-    /// the sending task next awaits. Default: 10 µs.
+    /// the sending task next awaits. The blocking client writes each frame at once. Default: 10 µs.
     pub fn buf_ttl(mut self, ttl: Duration) -> Self {
         self.buf_ttl = ttl;
         self
@@ -76,7 +87,7 @@ impl Config {
     /// `tls://HOST:PORT`; its certificate has to be for HOST, a name or an IP address. Without this
     /// file there is no connection: a broker of a plant is not vouched for by the authorities of the
     /// Internet, so these are not trusted.
-    #[cfg(feature = "tls")]
+    #[cfg(all(feature = "tls", feature = "ipc"))]
     pub fn tls_ca(mut self, file: impl Into<PathBuf>) -> Self {
         self.tls.ca = Some(file.into());
         self
@@ -86,7 +97,7 @@ impl Config {
     /// that the broker trusts, and with its private key, not encrypted. A broker that asks for them
     /// permits only the names in the certificate. They are read with each connection, so that a
     /// renewed certificate is used by the next one.
-    #[cfg(feature = "tls")]
+    #[cfg(all(feature = "tls", feature = "ipc"))]
     pub fn tls_certificate(
         mut self,
         certificate: impl Into<PathBuf>,
@@ -96,8 +107,25 @@ impl Config {
         self
     }
 
-    pub(super) fn with_name(mut self, name: String) -> Self {
-        self.name = name;
-        self
+    /// The same for a secondary of this client.
+    ///
+    /// # Errors
+    ///
+    /// `NotSupported` if this is one.
+    pub(crate) fn for_secondary(&self, number: usize) -> Result<Self, Error> {
+        if is_secondary(&self.name) {
+            return Err(Error::not_supported(
+                "a secondary client has no secondaries",
+            ));
+        }
+        Ok(Self {
+            name: format!("{}{SECONDARY_SEP}{number}", self.name),
+            ..self.clone()
+        })
+    }
+
+    /// Longest body of a frame from the broker, in bytes.
+    pub(crate) fn max_body(&self) -> usize {
+        self.max_frame.saturating_add(DELIVERY_OVERHEAD)
     }
 }

@@ -19,13 +19,13 @@ const MIN_GRACE: Duration = Duration::from_millis(1);
 const MAX_GRACE: Duration = Duration::from_secs(1);
 
 /// The end of the time that a peer still has when its `deadline` is found to have passed.
-pub(super) fn last_call(deadline: Instant) -> Instant {
+pub(crate) fn last_call(deadline: Instant) -> Instant {
     let now = Instant::now();
     now + (now - deadline).clamp(MIN_GRACE, MAX_GRACE)
 }
 
 /// Like [`tokio::time::timeout`].
-#[cfg(feature = "broker")]
+#[cfg(any(feature = "rpc", feature = "broker"))]
 pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
     timeout_at(Instant::now() + limit, future).await
 }
