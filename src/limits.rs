@@ -166,6 +166,24 @@ pub const MAX_NAME_FILTER_BYTES: usize = 256;
 /// have to be looked at for each character of each name.
 pub const MAX_NAME_FILTER_PROGRAM_BYTES: usize = 8 * 1024;
 
+/// Longest head of a request for metrics, in bytes.
+pub const MAX_METRICS_REQUEST_BYTES: usize = 4 * 1024;
+
+/// How long a request for metrics, its answer and its end may take together.
+pub const METRICS_EXCHANGE_LIMIT: Duration = Duration::from_secs(5);
+
+/// Requests for metrics at a time. For the next one, that which has been there for the longest time
+/// is dropped.
+pub const MAX_METRICS_CONNECTIONS: usize = 4;
+
+/// Metrics are written in pieces of about this size, in bytes: what an answer takes, whatever the number
+/// of clients, beside the numbers themselves (some 200 bytes for each client).
+pub const METRICS_PIECE_BYTES: usize = 16 * 1024;
+
+/// What is read and thrown away after an answer, in bytes: a peer that is cut off while it sends may
+/// lose the answer.
+pub const MAX_METRICS_UNREAD_BYTES: usize = 64 * 1024;
+
 /// Topic filters that `topic.list` shows, at most.
 pub const MAX_LISTED_TOPICS: usize = 4096;
 

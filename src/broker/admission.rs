@@ -19,6 +19,8 @@ pub(super) struct Admission {
     /// What bounds the connections: whoever is told to leave counts until it has.
     places: Arc<Semaphore>,
     taken: Arc<Mutex<Taken>>,
+    /// What those do who stay, for the log.
+    fault: &'static str,
 }
 
 /// Handshakes by their age: the numbers grow.
@@ -30,10 +32,12 @@ struct Taken {
 }
 
 impl Admission {
-    pub(super) fn new(places: usize) -> Self {
+    /// `fault` tells the log what is wrong with those who stay: they "do not register".
+    pub(super) fn new(places: usize, fault: &'static str) -> Self {
         Self {
             places: Arc::new(Semaphore::new(places)),
             taken: Arc::default(),
+            fault,
         }
     }
 
@@ -82,9 +86,8 @@ impl Admission {
         let told = taken.crowd.count(Instant::now());
         drop(taken);
         if let Some(left) = told {
-            log::warn!(
-                "{port}: too many connections that do not register, {left} had to make room"
-            );
+            let fault = self.fault;
+            log::warn!("{port}: too many connections that {fault}, {left} had to make room");
         }
     }
 }
@@ -135,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_oldest_makes_room_for_the_newest() {
-        let admission = Admission::new(2);
+        let admission = Admission::new(2, "do not register");
         let (first, second) = (enter(&admission), enter(&admission));
         assert!(!is_needed(&first));
         let mut third = pin!(admission.enter("port"));
@@ -149,7 +152,7 @@ mod tests {
 
     #[test]
     fn nobody_has_to_leave_while_there_is_room() {
-        let admission = Admission::new(2);
+        let admission = Admission::new(2, "do not register");
         let first = enter(&admission);
         for _ in 0..10 {
             drop(enter(&admission));

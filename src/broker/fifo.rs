@@ -13,7 +13,8 @@ use super::config::ServerConfig;
 use super::hub::Hub;
 use super::peer::Peer;
 use super::router::{Routed, Router};
-use super::socket_path::apply_rights;
+use super::socket_path::{BoundPath, apply_rights};
+use super::{BROKER_NAME, Broker};
 use crate::borrow::Cow;
 use crate::limits::MAX_FIFO_LINE_BYTES;
 use crate::protocol::RESPONSE_OK;
@@ -22,6 +23,39 @@ use crate::{Error, ErrorKind, QoS};
 
 /// Who may write commands, unless configured: the owner and the group.
 const DEFAULT_MODE: u32 = 0o620;
+
+impl Broker {
+    /// Reads commands from a fifo, one per line (protocol, section 10.1). They are carried out in
+    /// the name of the core client. `buf_size` is accepted for compatibility; lines are bounded by
+    /// [`MAX_FIFO_LINE_BYTES`]. The fifo is made with mode 0620.
+    ///
+    /// # Errors
+    ///
+    /// `NotSupported` without a core client, `Busy` if something that is no fifo is at the path,
+    /// `Io` if the system refuses.
+    pub async fn spawn_fifo(&mut self, path: &str, buf_size: usize) -> Result<(), Error> {
+        let _ = buf_size;
+        self.spawn_fifo_with(path, ServerConfig::new()).await
+    }
+
+    /// As [`spawn_fifo`](Self::spawn_fifo), with the mode and group of `config`.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn_fifo`](Self::spawn_fifo).
+    #[allow(clippy::unused_async)]
+    pub async fn spawn_fifo_with(&mut self, path: &str, config: ServerConfig) -> Result<(), Error> {
+        let core = self
+            .hub
+            .find(BROKER_NAME)
+            .ok_or_else(|| Error::not_supported("a fifo needs the core client"))?;
+        let fifo = Fifo::create(Path::new(path), &config)?;
+        self.bound.push(BoundPath::adopt(Path::new(path))?);
+        self.tasks
+            .push(tokio::spawn(fifo.run(self.hub.clone(), core)));
+        Ok(())
+    }
+}
 
 /// A fifo that is open for reading.
 pub(super) struct Fifo {

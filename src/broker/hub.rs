@@ -49,6 +49,19 @@ struct RetiredTotals {
     r_bytes: AtomicU64,
     w_frames: AtomicU64,
     w_bytes: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl RetiredTotals {
+    fn add(&self, peer: &Peer) {
+        let (r_frames, r_bytes) = peer.received();
+        let (_, queued) = peer.queued();
+        self.r_frames.fetch_add(r_frames, Relaxed);
+        self.r_bytes.fetch_add(r_bytes, Relaxed);
+        self.w_frames.fetch_add(queued.frames, Relaxed);
+        self.w_bytes.fetch_add(queued.bytes, Relaxed);
+        self.refused.fetch_add(queued.refused, Relaxed);
+    }
 }
 
 impl Hub {
@@ -111,14 +124,8 @@ impl Hub {
         if !peer.retire() {
             return false;
         }
-        let secondaries = self.registry.write().remove(peer);
+        let secondaries = self.remove(peer);
         self.topics.forget(peer);
-        let (r_frames, r_bytes) = peer.received();
-        let (_, queued) = peer.queued();
-        self.retired.r_frames.fetch_add(r_frames, Relaxed);
-        self.retired.r_bytes.fetch_add(r_bytes, Relaxed);
-        self.retired.w_frames.fetch_add(queued.frames, Relaxed);
-        self.retired.w_bytes.fetch_add(queued.bytes, Relaxed);
         for secondary in secondaries {
             self.expel(&secondary, Reason::PrimaryGone);
         }
@@ -129,6 +136,14 @@ impl Hub {
         #[cfg(not(feature = "rpc"))]
         let _ = announced;
         true
+    }
+
+    /// Whoever looks at the totals, under the same lock, sees the client either connected or gone:
+    /// they never fall.
+    fn remove(&self, peer: &Arc<Peer>) -> Vec<Arc<Peer>> {
+        let mut registry = self.registry.write();
+        self.retired.add(peer);
+        registry.remove(peer)
     }
 
     /// Unregisters a client and ends its connection: nothing more is queued for it. False if it was
@@ -240,6 +255,7 @@ impl Hub {
     }
 
     pub(super) fn stats(&self) -> BrokerStats {
+        let registry = self.registry.read();
         let retired = &self.retired;
         let mut stats = BrokerStats {
             uptime: self.started.elapsed().as_secs(),
@@ -248,7 +264,7 @@ impl Hub {
             w_frames: retired.w_frames.load(Relaxed),
             w_bytes: retired.w_bytes.load(Relaxed),
         };
-        for (peer, _) in self.registry.read().iter() {
+        for (peer, _) in registry.iter() {
             let (r_frames, r_bytes) = peer.received();
             let (_, queued) = peer.queued();
             stats.r_frames += r_frames;
@@ -257,6 +273,26 @@ impl Hub {
             stats.w_bytes += queued.bytes;
         }
         stats
+    }
+
+    /// Frames that were not delivered for lack of room, since the start.
+    #[cfg(feature = "metrics")]
+    pub(super) fn refused(&self) -> u64 {
+        let registry = self.registry.read();
+        let connected = registry.iter().map(|(peer, _)| peer.queued().1.refused);
+        connected.sum::<u64>() + self.retired.refused.load(Relaxed)
+    }
+
+    /// Frames that had to wait or were refused because memory was short, since the start.
+    #[cfg(feature = "metrics")]
+    pub(super) fn shortages(&self) -> u64 {
+        self.shortages.lock().total()
+    }
+
+    /// Clients that there may be at a time.
+    #[cfg(feature = "metrics")]
+    pub(super) fn max_clients(&self) -> usize {
+        self.registry.read().max_clients()
     }
 }
 

@@ -53,7 +53,7 @@ impl Tether {
         self.running.has_changed().is_err()
     }
 
-    async fn stopped(&mut self) {
+    pub(super) async fn stopped(&mut self) {
         while self.running.changed().await.is_ok() {}
     }
 }
@@ -96,7 +96,7 @@ pub(super) enum Acceptor {
 }
 
 /// A new connection.
-enum Accepted {
+pub(super) enum Accepted {
     Unix(tokio::net::UnixStream),
     Tcp(tokio::net::TcpStream, SocketAddr),
     #[cfg(feature = "tls")]
@@ -104,7 +104,7 @@ enum Accepted {
 }
 
 impl Accepted {
-    fn into_socket(self) -> io::Result<Socket> {
+    pub(super) fn into_socket(self) -> io::Result<Socket> {
         match self {
             Self::Unix(stream) => Socket::unix(stream),
             Self::Tcp(stream, _) => Socket::tcp(stream),
@@ -115,6 +115,29 @@ impl Accepted {
 }
 
 impl Acceptor {
+    /// The next connection, as soon as the system can give one. `port` is for the log.
+    pub(super) async fn next(&self, port: &str) -> Accepted {
+        let mut pause = ACCEPT_PAUSE_MIN;
+        loop {
+            match self.accept().await {
+                Ok(accepted) => {
+                    if pause > ACCEPT_PAUSE_MIN {
+                        log::info!("{port}: accepting connections again");
+                    }
+                    return accepted;
+                }
+                Err(e) => {
+                    // One line for the whole episode; what was accepted before goes on.
+                    if pause == ACCEPT_PAUSE_MIN {
+                        log::error!("{port}: cannot accept connections: {e}");
+                    }
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
+                }
+            }
+        }
+    }
+
     async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
@@ -146,26 +169,10 @@ pub(super) async fn bind_tcp(address: &str) -> Result<TcpListener, Error> {
 
 /// Accepts connections for ever.
 pub(super) async fn run(hub: Arc<Hub>, listener: Arc<Listener>, acceptor: Acceptor) {
-    let admission = Admission::new(listener.config.max_handshakes.max(1));
+    let admission = Admission::new(listener.config.max_handshakes.max(1), "do not register");
     let mut gate = Gate::new(&listener.config);
-    let mut pause = ACCEPT_PAUSE_MIN;
     loop {
-        let accepted = match acceptor.accept().await {
-            Ok(accepted) => accepted,
-            Err(e) => {
-                // One line for the whole episode; what was accepted before goes on.
-                if pause == ACCEPT_PAUSE_MIN {
-                    log::error!("{}: cannot accept connections: {e}", listener.port);
-                }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
-                continue;
-            }
-        };
-        if pause > ACCEPT_PAUSE_MIN {
-            pause = ACCEPT_PAUSE_MIN;
-            log::info!("{}: accepting connections again", listener.port);
-        }
+        let accepted = acceptor.next(&listener.port).await;
         let origin = origin(&accepted, &listener);
         let socket = match accepted.into_socket() {
             Ok(socket) => socket,

@@ -44,11 +44,15 @@ mod handshake;
 mod hub;
 mod internal;
 mod listener;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod origin;
 mod parcel;
 mod peer;
 mod refresh;
 mod registry;
+#[cfg(any(feature = "rpc", feature = "metrics"))]
+mod roster;
 mod router;
 mod session;
 mod socket_path;
@@ -73,6 +77,8 @@ pub use access::{AaaMap, ClientAaa, HostList, IpNetwork, broker_methods, guarded
 pub use announce::BrokerEvent;
 pub use config::{BrokerOptions, Overflow, ServerConfig};
 pub use internal::Client;
+#[cfg(feature = "metrics")]
+pub use metrics::MetricsAddress;
 #[cfg(feature = "tls")]
 pub use tls::{TlsServer, TlsServerConfig};
 
@@ -326,39 +332,6 @@ impl Broker {
         }));
         self.tasks
             .push(tokio::spawn(listener::run(hub.clone(), listener, acceptor)));
-        Ok(())
-    }
-
-    /// Reads commands from a fifo, one per line (protocol, section 10.1). They are carried out in
-    /// the name of the core client. `buf_size` is accepted for compatibility; lines are bounded by
-    /// [`MAX_FIFO_LINE_BYTES`](crate::limits::MAX_FIFO_LINE_BYTES). The fifo is made with mode 0620.
-    ///
-    /// # Errors
-    ///
-    /// `NotSupported` without a core client, `Busy` if something that is no fifo is at the path,
-    /// `Io` if the system refuses.
-    #[cfg(feature = "rpc")]
-    pub async fn spawn_fifo(&mut self, path: &str, buf_size: usize) -> Result<(), Error> {
-        let _ = buf_size;
-        self.spawn_fifo_with(path, ServerConfig::new()).await
-    }
-
-    /// As [`spawn_fifo`](Self::spawn_fifo), with the mode and group of `config`.
-    ///
-    /// # Errors
-    ///
-    /// As [`spawn_fifo`](Self::spawn_fifo).
-    #[cfg(feature = "rpc")]
-    #[allow(clippy::unused_async)]
-    pub async fn spawn_fifo_with(&mut self, path: &str, config: ServerConfig) -> Result<(), Error> {
-        let core = self
-            .hub
-            .find(BROKER_NAME)
-            .ok_or_else(|| Error::not_supported("a fifo needs the core client"))?;
-        let fifo = fifo::Fifo::create(Path::new(path), &config)?;
-        self.bound.push(BoundPath::adopt(Path::new(path))?);
-        self.tasks
-            .push(tokio::spawn(fifo.run(self.hub.clone(), core)));
         Ok(())
     }
 

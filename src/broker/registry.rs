@@ -91,6 +91,11 @@ impl Registry {
             .map_or_else(Vec::new, |entry| entry.secondaries)
     }
 
+    #[cfg(feature = "metrics")]
+    pub(super) fn max_clients(&self) -> usize {
+        self.max_clients
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&Arc<Peer>> {
         self.clients.get(name).map(|entry| &entry.peer)
     }

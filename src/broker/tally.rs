@@ -4,22 +4,30 @@ use std::time::Instant;
 
 use crate::limits::CROWD_WARNING_INTERVAL;
 
-/// How many there were since the log was last told of them.
+/// How many there were, in all and since the log was last told of them.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     untold: u64,
     told: Option<Instant>,
+    total: u64,
 }
 
 impl Tally {
     /// Counts one more. Returns how many there were, if the log should be told.
     pub(super) fn count(&mut self, now: Instant) -> Option<u64> {
         self.untold += 1;
+        self.total += 1;
         if matches!(self.told, Some(told) if now - told < CROWD_WARNING_INTERVAL) {
             return None;
         }
         self.told = Some(now);
         Some(std::mem::take(&mut self.untold))
+    }
+
+    /// How many there were since the start.
+    #[cfg(feature = "metrics")]
+    pub(super) fn total(&self) -> u64 {
+        self.total
     }
 }
 

@@ -146,6 +146,15 @@ fn operating() {
     run("docs/operating.md");
 }
 
+#[cfg(feature = "metrics")]
+#[test]
+fn metrics() {
+    // It shows what a scraper gets.
+    if crate::missing::find("curl").is_some() {
+        run("docs/metrics.md");
+    }
+}
+
 #[test]
 fn faq() {
     run("docs/faq.md");

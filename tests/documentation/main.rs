@@ -6,6 +6,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "metrics")]
+#[allow(dead_code)] // A part of it is used here.
+#[path = "../common/missing.rs"]
+mod missing;
 
 mod bounds;
 mod commands;

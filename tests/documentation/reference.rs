@@ -8,9 +8,10 @@ use std::process::Command;
 const BROKER: &str = "docs/reference-broker.md";
 const COMMAND_LINE: &str = "docs/reference-cli.md";
 
-/// What the programs say about TLS only if they were built with it.
-fn is_of_tls(flag: &str) -> bool {
-    flag.starts_with("--tls-")
+/// What the programs have only if they were built with it.
+fn may_be_missing(flag: &str) -> bool {
+    !cfg!(feature = "tls") && flag.starts_with("--tls-")
+        || !cfg!(feature = "metrics") && flag == "--metrics"
 }
 
 /// The first words in backquotes of each row of the tables: what the row is about.
@@ -67,7 +68,7 @@ fn assert_flags_are_documented(help: &BTreeSet<String>, page: &Page) {
     assert!(missing.is_empty(), "not documented: {missing:?}");
     let invented: Vec<_> = documented
         .difference(help)
-        .filter(|flag| cfg!(feature = "tls") || !is_of_tls(flag))
+        .filter(|flag| !may_be_missing(flag))
         .collect();
     assert!(invented.is_empty(), "documented, and no flag: {invented:?}");
 }
@@ -119,7 +120,11 @@ fn defaults_of_the_broker_are_documented() {
 /// The keys are those that the source asks a configuration file for.
 #[test]
 fn keys_of_the_configuration_file_are_documented() {
-    let sources = ["src/bin/elbusd/config/schema.rs", "src/bin/elbusd/tls.rs"];
+    let sources = [
+        "src/bin/elbusd/config/schema.rs",
+        "src/bin/elbusd/tls.rs",
+        "src/bin/elbusd/metrics.rs",
+    ];
     let mut keys = BTreeSet::new();
     for source in sources {
         let text = text(&root().join(source));

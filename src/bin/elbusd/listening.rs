@@ -13,6 +13,9 @@ use crate::privileges::Target;
 use crate::settings::{ListenerSettings, Settings};
 use crate::tls::Certificates;
 
+/// Who may ask for metrics over a UNIX socket: the owner and the group.
+const METRICS_MODE: u32 = 0o660;
+
 /// What the addresses have in common.
 pub struct Doors<'a> {
     pub settings: &'a Settings,
@@ -68,7 +71,12 @@ impl Doors<'_> {
                 .map_err(|error| format!("cannot listen on {address}: {error}"))?;
             log::info!("{}", invitation(address));
         }
-        Ok(())
+        let settings = self.settings.of_listener(|_| false);
+        // As for other sockets, but for the mode: who may use the bus need not know who else does.
+        let config = settings.options.server_config();
+        let config = self.owned(&settings.options, config.socket_mode(METRICS_MODE));
+        let metrics = &self.settings.process.metrics;
+        metrics.open(broker, config).await
     }
 
     async fn bind(&mut self, broker: &mut Broker, address: &Address) -> Result<(), Error> {

@@ -11,6 +11,7 @@
 //! | `daemon` | the life of the broker: start, serve, stop |
 //! | `listening` | opens every address |
 //! | `tls` | certificates, and their reload; `without_tls` if built so |
+//! | `metrics` | where to ask for metrics; `without_metrics` if built so |
 //! | `inherited` | sockets that were opened before the start |
 //! | `default_address` | where to listen when nobody says |
 //! | `runtime` | the worker threads |
@@ -41,6 +42,8 @@ mod inherited;
 mod listening;
 mod logging;
 mod manager;
+#[cfg_attr(not(feature = "metrics"), path = "without_metrics.rs")]
+mod metrics;
 mod oom_score;
 mod options;
 mod pid_file;

@@ -1,14 +1,13 @@
 //! `client.list`: who is connected, all or those whose name a regular expression finds.
 
-use std::sync::Arc;
-
 use regex_lite::{Regex, RegexBuilder};
 
 use super::{Failure, Params, encode};
 use crate::borrow::Cow;
 use crate::broker::hub::Hub;
 use crate::broker::peer::Peer;
-use crate::common::{ClientInfo, ClientList};
+use crate::broker::roster::{self, Listed};
+use crate::common::ClientList;
 use crate::limits::{MAX_NAME_FILTER_BYTES, MAX_NAME_FILTER_PROGRAM_BYTES};
 
 /// The primary clients, by name. Secondaries are counted with their primary.
@@ -18,16 +17,7 @@ pub(super) fn call(hub: &Hub, params: &Params<'_>) -> Result<Cow<'static>, Failu
         None => true,
         Some(filter) => filter.is_match(&peer.name),
     };
-    let mut clients: Vec<Listed> = hub
-        .peers()
-        .into_iter()
-        .filter(|(peer, _)| !peer.is_secondary() && is_wanted(peer))
-        .map(|(peer, secondaries)| Listed {
-            peer,
-            instances: 1 + secondaries,
-        })
-        .collect();
-    clients.sort_unstable_by(|a, b| a.peer.name.cmp(&b.peer.name));
+    let clients = roster::of(hub.peers(), is_wanted);
     encode(&ClientList {
         clients: clients.iter().map(Listed::info).collect(),
     })
@@ -44,37 +34,6 @@ fn compile(text: &str) -> Result<Regex, Failure> {
     let mut builder = RegexBuilder::new(text);
     let bounded = builder.size_limit(MAX_NAME_FILTER_PROGRAM_BYTES);
     bounded.build().map_err(Failure::parse)
-}
-
-struct Listed {
-    peer: Arc<Peer>,
-    instances: usize,
-}
-
-impl Listed {
-    fn info(&self) -> ClientInfo<'_> {
-        let peer = &*self.peer;
-        let (r_frames, r_bytes) = peer.received();
-        let (load, queued) = peer.queued();
-        ClientInfo {
-            name: &peer.name,
-            kind: peer.origin.kind.as_str(),
-            source: peer.origin.source.as_deref(),
-            port: peer.origin.port.as_deref(),
-            r_frames,
-            r_bytes,
-            w_frames: queued.frames,
-            w_bytes: queued.bytes,
-            queue: load.frames + load.acks,
-            instances: self.instances,
-            dropped: queued.refused,
-            queue_bytes: load.bytes,
-            subscriptions: peer.own_filters.lock().subscriptions.len() as u64,
-            connected: peer.connected_ns,
-            uid: peer.origin.identity.uid,
-            pid: peer.origin.pid,
-        }
-    }
 }
 
 #[cfg(test)]

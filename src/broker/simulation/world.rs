@@ -69,7 +69,7 @@ impl World {
             plan,
             broker,
             listener: Some(listener),
-            admission: Admission::new(DEFAULT_MAX_HANDSHAKES),
+            admission: Admission::new(DEFAULT_MAX_HANDSHAKES, "do not register"),
             sources: Sources::new(SourceLimits::default()),
             connections: Vec::new(),
             step: 0,

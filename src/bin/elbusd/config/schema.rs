@@ -8,6 +8,7 @@ use super::reader::{Table, Wrong};
 use super::values::{
     BindAddress, BrokerMethod, ClientName, GroupRule, HostRule, Mask, Rule, TopicFilter, UserRule,
 };
+use crate::metrics::MetricsOptions;
 use crate::options::{BrokerLimits, ListenerOptions, LogOptions, ProcessOptions};
 use crate::tls::TlsOptions;
 use crate::values;
@@ -165,6 +166,7 @@ fn process(mut table: Table<'_>) -> Result<ProcessOptions, Wrong> {
         user: table.value("user", values::account)?,
         group: table.value("group", values::group_id)?,
         oom_score_adj: table.value("oom_score_adj", values::oom_score)?,
+        metrics: MetricsOptions::read(&mut table)?,
     };
     table.end()?;
     Ok(options)

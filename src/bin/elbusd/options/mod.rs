@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 use elbus::limits;
 
+use crate::metrics::MetricsOptions;
 use crate::values::{self, Account, ByteSize};
 
 pub use listener::ListenerOptions;
@@ -121,6 +122,9 @@ pub struct ProcessOptions {
         long, value_name = "SCORE", value_parser = values::oom_score, allow_negative_numbers = true
     )]
     pub oom_score_adj: Option<i16>,
+
+    #[command(flatten)]
+    pub metrics: MetricsOptions,
 }
 
 impl ProcessOptions {
@@ -137,12 +141,13 @@ impl ProcessOptions {
             user,
             group,
             oom_score_adj: self.oom_score_adj.or(others.oom_score_adj),
+            metrics: self.metrics.or(&others.metrics),
         }
     }
 
     /// What was given, for humans.
     pub fn given(&self) -> Settings {
-        settings([
+        let mut given = settings([
             ("background", self.background.then(|| "true".into())),
             (
                 "pid_file",
@@ -154,7 +159,9 @@ impl ProcessOptions {
             ("user", text(self.user.as_ref().map(|user| user.uid))),
             ("group", text(self.group)),
             ("oom_score_adj", text(self.oom_score_adj)),
-        ])
+        ]);
+        given.extend(self.metrics.given());
+        given
     }
 
     /// The number of worker threads, at least 1.
