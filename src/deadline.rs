@@ -18,6 +18,10 @@ const MIN_GRACE: Duration = Duration::from_millis(1);
 /// Long enough for a busy machine to run everybody once.
 const MAX_GRACE: Duration = Duration::from_secs(1);
 
+/// What is longer than this is no limit, in 100 years.
+#[cfg(any(feature = "rpc", feature = "broker"))]
+const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// The end of the time that a peer still has when its `deadline` is found to have passed.
 pub(crate) fn last_call(deadline: Instant) -> Instant {
     let now = Instant::now();
@@ -27,7 +31,7 @@ pub(crate) fn last_call(deadline: Instant) -> Instant {
 /// Like [`tokio::time::timeout`].
 #[cfg(any(feature = "rpc", feature = "broker"))]
 pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
-    timeout_at(Instant::now() + limit, future).await
+    timeout_at(Instant::now() + limit.min(FAR), future).await
 }
 
 /// Like [`tokio::time::timeout_at`].

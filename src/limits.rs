@@ -65,6 +65,9 @@ pub const DAEMON_MAX_MEMORY: usize = 32 * 1024 * 1024;
 /// bytes: who reads gets small frames also when memory is short.
 pub const FREE_MEMORY_BYTES: usize = 16 * 1024;
 
+/// The filters of one client may take this part of the memory for all clients.
+pub const MAX_FILTER_SHARE: usize = 4;
+
 /// In what steps memory is counted, in bytes.
 pub const MEMORY_STEP_BYTES: usize = 16 * 1024;
 

@@ -246,6 +246,9 @@ impl<'a> Batch<'a> {
             Ok(()) => RESPONSE_OK,
             Err(e) => {
                 log::warn!("client {:?}: request refused: {e}", self.peer.name);
+                if e == FilterError::Memory {
+                    self.router.hub.warn_of_memory();
+                }
                 e.code()
             }
         }

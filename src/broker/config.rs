@@ -122,14 +122,15 @@ impl BrokerOptions {
         self
     }
 
-    /// What all clients on sockets may take together, in bytes: in queues, in large frames of which a
-    /// part has arrived, in topic filters. [`FREE_MEMORY_BYTES`](crate::limits::FREE_MEMORY_BYTES) of
-    /// each queue and of the filters of each client are not counted, and a payload of at least 64 KiB
-    /// that waits for several clients is counted once. When all is taken, what would take more waits
-    /// for others to give some back, as long as a timeout without any of that; then a frame for a
-    /// queue is answered `77` (not delivered), its receiver stays, and a client that sends a large
-    /// frame is disconnected. Where the policy is not to wait ([`Overflow`]), `77` comes at once. Topic
-    /// filters are answered `76` (busy). Default: [`DEFAULT_MAX_MEMORY`].
+    /// What clients may take together, in bytes: queues behind sockets, large frames of which a part
+    /// has arrived, topic filters (of one client a quarter at most). The first
+    /// [`FREE_MEMORY_BYTES`](crate::limits::FREE_MEMORY_BYTES) of each queue and of each client's
+    /// filters are not counted; a payload of more than 64 KiB that comes by socket is counted once,
+    /// however many clients it waits for. When all is taken, a frame for a queue waits for a timeout at
+    /// most and is then answered `77` (not delivered), or at once where the policy is not to wait
+    /// ([`Overflow`]); its receiver stays. A client that sends a large frame is not read from, and is
+    /// disconnected when nobody gives anything back for a timeout. Topic filters are answered `76`
+    /// (busy). Default: [`DEFAULT_MAX_MEMORY`].
     pub fn max_memory(mut self, bytes: usize) -> Self {
         self.max_memory = bytes;
         self

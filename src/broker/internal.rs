@@ -11,7 +11,7 @@ use super::hub::Hub;
 use super::origin::{Identity, Kind, Liberties, Origin};
 use super::peer::{Channel, Inbox, Peer};
 use super::router::{Routed, Router};
-use super::topics::FilterSet;
+use super::topics::{FilterError, FilterSet};
 use crate::borrow::Cow;
 use crate::client::AsyncClient;
 use crate::protocol::names::check_name;
@@ -127,7 +127,10 @@ impl Client {
             FilterChange::Add => hub.topics.add(source, set, filters),
             FilterChange::Remove => hub.topics.remove(source, set, filters),
         }
-        .map_err(Error::data)?;
+        .map_err(|e| match e {
+            FilterError::Memory => Error::busy(e),
+            _ => Error::data(e),
+        })?;
         Ok(confirmed(qos))
     }
 }

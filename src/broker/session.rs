@@ -100,6 +100,9 @@ impl Session {
             return Some(self);
         };
         log_ending(&peer, &ending);
+        if matches!(&ending, Ending::Io(e) if e.kind() == io::ErrorKind::OutOfMemory) {
+            hub.warn_of_memory();
+        }
         // From here on nothing more is queued for it, and its name is free.
         // When everybody goes, nobody needs to be told of each.
         let announced = !matches!(ending, Ending::Told(Reason::Shutdown));

@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use super::peer::{OwnFilters, Peer};
 use crate::limits::{
     FILTER_LEVEL_COST, FREE_MEMORY_BYTES, MAX_CACHED_RECEIVERS, MAX_CACHED_TOPIC_BYTES,
-    MAX_CACHED_TOPICS, MAX_FILTER_BYTES, MAX_LEVELS,
+    MAX_CACHED_TOPICS, MAX_FILTER_BYTES, MAX_FILTER_SHARE, MAX_LEVELS,
 };
 use crate::maps::HashSet;
 use crate::matching::{FilterTrie, TOPIC};
@@ -58,7 +58,7 @@ impl std::fmt::Display for FilterError {
                 f,
                 "the topic filters take more than {MAX_FILTER_BYTES} bytes"
             ),
-            Self::Memory => f.write_str("all clients together take the memory that they may"),
+            Self::Memory => f.write_str("the topic filters take too much of the memory for all"),
         }
     }
 }
@@ -147,6 +147,10 @@ impl Topics {
             }
             if charged > MAX_FILTER_BYTES {
                 return Err(FilterError::Bytes);
+            }
+            // They stay as long as their client does.
+            if charged.saturating_sub(FREE_MEMORY_BYTES) > self.budget.limit() / MAX_FILTER_SHARE {
+                return Err(FilterError::Memory);
             }
         }
         if fresh.is_empty() {

@@ -57,13 +57,10 @@ impl Budget {
         self.given_back.notified()
     }
 
-    /// `held` is what the asker has already.
-    fn take(&self, held: usize, more: usize) -> bool {
+    fn take(&self, bytes: usize) -> bool {
         let attempt = || {
             let taken = self.used.fetch_update(SeqCst, SeqCst, |used| {
-                // Alone, one may have more than there is: whatever is allowed has to get through.
-                let fits = used == held || used.saturating_add(more) <= self.limit;
-                fits.then_some(used + more)
+                used.checked_add(bytes).filter(|sum| *sum <= self.limit)
             });
             taken.is_ok()
         };
@@ -129,7 +126,7 @@ impl Charge {
             return true;
         };
         let wanted = bytes.next_multiple_of(MEMORY_STEP_BYTES);
-        let is_covered = budget.take(self.bytes, wanted - self.bytes);
+        let is_covered = budget.take(wanted - self.bytes);
         if is_covered {
             self.bytes = wanted;
         }
@@ -204,15 +201,15 @@ mod tests {
     }
 
     #[test]
-    fn one_alone_may_have_more_than_there_is() {
-        let budget = Budget::new(STEP);
-        let mut first = Charge::new(&budget);
-        assert!(first.cover(10 * STEP) && first.cover(20 * STEP));
-        let mut second = Charge::new(&budget);
-        assert!(!second.cover(1));
-        first.lower(0);
-        assert!(second.cover(10 * STEP));
-        assert!(!first.cover(1));
+    fn what_is_refused_changes_nothing() {
+        let budget = Budget::new(2 * STEP);
+        let mut charge = Charge::new(&budget);
+        assert!(charge.cover(STEP));
+        for bytes in [2 * STEP + 1, usize::MAX - STEP] {
+            assert!(!charge.cover(bytes));
+        }
+        assert_eq!(budget.used(), STEP);
+        assert!(charge.cover(2 * STEP));
     }
 
     #[test]

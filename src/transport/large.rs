@@ -62,7 +62,7 @@ impl Large {
         let reserved = self.payload.capacity().min(self.payload_bytes);
         match self.arrived {
             arrived if arrived < reserved => reserved,
-            arrived => self.payload_bytes.min(arrived * GROWTH),
+            arrived => self.payload_bytes.min(arrived.saturating_mul(GROWTH)),
         }
     }
 

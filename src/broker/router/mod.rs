@@ -296,6 +296,8 @@ impl Router {
         let header = header.as_ref().map(Cow::as_slice);
         let source = self.source.clone();
         let payload = payload.as_slice();
+        // The reply is no part of the request.
+        self.charge = None;
         let Some(reply) = super::core_rpc::answer(&self.hub, &source, header, payload) else {
             return Routed::Done(RESPONSE_OK);
         };

@@ -109,7 +109,8 @@ impl Router {
             Ok(()) => Routed::Done(RESPONSE_OK),
             Err(TrySendError::Closed(_)) => Routed::Done(ERR_CLIENT_NOT_REGISTERED),
             Err(TrySendError::Full(frame)) => {
-                let parcel = Parcel::of_frame(self.source.name.clone(), frame, counted);
+                let mut parcel = Parcel::of_frame(self.source.name.clone(), frame, counted);
+                parcel.set_charge(self.charge.take());
                 self.distribute(parcel, std::slice::from_ref(receiver), true)
             }
         }
@@ -150,19 +151,26 @@ impl Router {
     ) -> Routed {
         let mut code = RESPONSE_OK;
         let mut waiting = Vec::new();
+        let mut is_short = false;
         for receiver in receivers {
             match self.offer(receiver, &mut parcel) {
                 Offered::Done(outcome) if single => code = outcome,
                 Offered::Done(_) => {}
-                Offered::Wait(_) => waiting.push(Reluctant {
-                    peer: receiver.clone(),
-                    progress: receiver.progress(),
-                }),
+                Offered::Wait(lack) => {
+                    is_short |= lack == Lack::Memory;
+                    waiting.push(Reluctant {
+                        peer: receiver.clone(),
+                        progress: receiver.progress(),
+                    });
+                }
             }
         }
         if waiting.is_empty() {
             self.scratch = parcel.into_scratch();
             return Routed::Done(code);
+        }
+        if is_short {
+            self.hub.warn_of_memory();
         }
         Routed::Held(Box::new(Held {
             parcel: parcel.into_owned(),
@@ -219,10 +227,10 @@ impl Router {
                 _ => Offered::Wait(Lack::Room),
             },
             Push::NoMemory => {
-                self.hub.warn_of_memory();
                 match &receiver.inbox {
                     // It is not this receiver that takes too much.
                     Inbox::Socket { overflow, .. } if *overflow != Overflow::Backpressure => {
+                        self.hub.warn_of_memory();
                         self.refuse(receiver);
                         Offered::Done(ERR_NOT_DELIVERED)
                     }

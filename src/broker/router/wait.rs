@@ -89,6 +89,7 @@ impl Router {
         };
         let budget = self.hub.budget.clone();
         let mut until = since + *patience;
+        let mut was_called = false;
         loop {
             let mut room = pin!(outbox.room());
             room.as_mut().enable();
@@ -100,7 +101,8 @@ impl Router {
                 Offered::Done(code) => return code,
                 Offered::Wait(lack) => lack,
             };
-            if Instant::now() >= until {
+            // The last look is taken after the last call.
+            if Instant::now() >= until && std::mem::replace(&mut was_called, true) {
                 // Others take the memory that it would need.
                 if lack == Lack::Memory {
                     self.refuse(receiver);
@@ -115,15 +117,13 @@ impl Router {
                 }
                 progress = outbox.progress();
                 until = Instant::now() + *patience;
+                was_called = false;
             }
             // Room is announced when there is plenty. When the time is up there may be enough.
             let change = async {
-                match lack {
-                    Lack::Room => room.await,
-                    Lack::Memory => tokio::select! {
-                        () = room => {}
-                        () = memory => {}
-                    },
+                tokio::select! {
+                    () = room => {}
+                    () = memory, if lack == Lack::Memory => {}
                 }
             };
             let _ = deadline::timeout_at(until, change).await;

@@ -4,13 +4,20 @@ use super::super::internal::origin;
 use super::super::origin::Kind;
 use super::super::peer::{Channel, Inbox};
 use super::*;
-use crate::limits::MAX_FILTERS;
+use crate::limits::{MAX_FILTERS, MEMORY_STEP_BYTES};
 
 fn peer() -> Arc<Peer> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
     let channel = Channel::new(async_channel::bounded(1).0);
     let inbox = Inbox::Channel(channel);
     let origin = origin(Kind::Internal);
-    Arc::new(Peer::new(1, "peer".into(), origin, inbox, None))
+    Arc::new(Peer::new(
+        NEXT.fetch_add(1, Ordering::Relaxed),
+        "peer".into(),
+        origin,
+        inbox,
+        None,
+    ))
 }
 
 /// Topics for which there are so many bytes.
@@ -21,26 +28,38 @@ fn topics(memory: usize) -> Topics {
 /// Each client has some filters free; what others take does not count for that.
 #[test]
 fn filters_of_all_clients_together_are_bounded() {
-    let topics = topics(64 * 1024);
-    let (hog, other) = (peer(), peer());
+    let topics = topics(4 * MEMORY_STEP_BYTES);
+    let hogs = [(); 4].map(|()| peer());
+    let other = peer();
+    let more: Vec<String> = (0..120).map(|i| format!("more/{i}")).collect();
     let set = FilterSet::Subscriptions;
-    let many: Vec<String> = (0..500).map(|i| format!("hog/{i}")).collect();
-    let of = |texts: &[String]| texts.to_vec();
-    let add = |peer, texts: &[String]| topics.add(peer, set, of(texts).iter().map(String::as_str));
-    assert_eq!(add(&hog, &many[..250]), Ok(()));
+    // Of each, so many take what is free and one step.
+    let many: Vec<String> = (0..120).map(|i| format!("hog/{i}")).collect();
+    let add = |peer, texts: &[String]| topics.add(peer, set, texts.iter().map(String::as_str));
+    assert_eq!(add(&hogs[0], &many[..70]), Ok(()));
+    assert_eq!(
+        add(&hogs[0], &[&many[..], &more[..]].concat()),
+        Err(FilterError::Memory),
+        "one client has its share only"
+    );
+    for hog in &hogs[1..] {
+        assert_eq!(add(hog, &many), Ok(()));
+    }
+    assert_eq!(add(&hogs[0], &many), Ok(()));
+    assert_eq!(add(&other, &many), Err(FilterError::Memory));
+    assert_eq!(
+        topics.receivers("hog/100").1.len(),
+        4,
+        "none of it has taken effect"
+    );
     assert_eq!(
         add(&other, &many[..50]),
         Ok(()),
         "there is always room for some"
     );
-    assert_eq!(add(&other, &many), Err(FilterError::Memory));
-    assert_eq!(
-        topics.receivers("hog/100").1.len(),
-        1,
-        "none of the frame has taken effect"
-    );
-    topics.forget(&hog);
-    assert_eq!(add(&other, &many[..250]), Ok(()));
+    topics.forget(&hogs[0]);
+    assert_eq!(add(&other, &many), Ok(()));
+    hogs.iter().for_each(|hog| topics.forget(hog));
     topics.forget(&other);
     assert_eq!(topics.budget.used(), 0);
 }

@@ -163,8 +163,13 @@ impl Queueing<'_> {
             return Push::Full;
         }
         let own = head.len() + payload.own_len();
-        // The rest is bounded by itself: acks, and the reserve.
-        if account == Account::Frame && !state.cover(own) {
+        // What is free for acks and what the broker has to say is bounded by itself.
+        let is_free = match account {
+            Account::Frame => false,
+            Account::Control => state.load.own + own <= FREE_MEMORY_BYTES + QUEUE_RESERVE_BYTES,
+            Account::Ack => true,
+        };
+        if !is_free && !state.cover(own) {
             // Otherwise nothing that happens here makes a difference.
             state.starved |= state.load.own > 0;
             return Push::NoMemory;
