@@ -19,6 +19,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner, thread};
 
 use super::{Account, Allowance, Bounds, Encoded, Outbox, Payload, Push};
+use crate::transport::budget::Charge;
 use crate::transport::simulated::{Behaviour, Chance, Far, stream};
 use crate::transport::socket::Socket;
 
