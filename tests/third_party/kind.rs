@@ -43,13 +43,12 @@ impl Kind {
         kinds
     }
 
-    fn bindings() -> [Kind; 4] {
-        [
-            Kind::OursPython,
-            Kind::OursPythonAsync,
-            Kind::OursJavaScript,
-            Kind::OursC,
-        ]
+    fn bindings() -> Vec<Kind> {
+        let mut kinds = vec![Kind::OursPython, Kind::OursPythonAsync, Kind::OursC];
+        if crate::missing::find("node").is_some() {
+            kinds.push(Kind::OursJavaScript);
+        }
+        kinds
     }
 
     /// A word for client names and topics.

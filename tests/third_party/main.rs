@@ -26,6 +26,8 @@ mod errors;
 mod flood;
 mod kind;
 mod mesh;
+#[path = "../common/missing.rs"]
+mod missing;
 mod ours_sync;
 mod peer;
 mod rpc;
