@@ -13,6 +13,7 @@
 //! | `rpc-sync` | [`sync::rpc`]: calls, notifications, handlers for that |
 //! | `broker` | [`broker::Broker`]: embed the broker in an application |
 //! | `full` | `ipc`, `rpc`, `broker` |
+//! | `bridge` | [`bridge`]: join the bus with an MQTT broker or cluster; what the program `elbus-bridge` needs |
 //! | `server` | what the program `elbusd` needs |
 //! | `cli` | what the program `elbus` needs |
 //! | `tls` | TLS over TCP, for whichever of these are there |
@@ -42,6 +43,8 @@
 #[cfg(any(feature = "ipc", feature = "ipc-sync", feature = "broker"))]
 pub mod address;
 pub mod borrow;
+#[cfg(feature = "bridge")]
+pub mod bridge;
 #[cfg(feature = "broker")]
 pub mod broker;
 #[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]

@@ -1,0 +1,1 @@
+//! A bridge between a bus and MQTT, as a client of the broker like any other.
