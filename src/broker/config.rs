@@ -63,6 +63,24 @@ pub struct BrokerOptions {
     pub(super) max_memory: usize,
     pub(super) workers: Vec<tokio::runtime::Handle>,
     pub(super) wake_worker: WakeWorker,
+    pub(super) keep_alive: KeepAlive,
+}
+
+/// Called with each tick of a listener, and the number of its clients.
+#[derive(Clone)]
+pub(super) struct KeepAlive(pub(super) Arc<dyn Fn(usize) + Send + Sync>);
+
+impl Default for KeepAlive {
+    /// Nobody wants to know.
+    fn default() -> Self {
+        Self(Arc::new(|_| ()))
+    }
+}
+
+impl fmt::Debug for KeepAlive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeepAlive")
+    }
 }
 
 /// Gives a worker its thread, by its number.
@@ -91,6 +109,7 @@ impl Default for BrokerOptions {
             max_memory: DEFAULT_MAX_MEMORY,
             workers: Vec::new(),
             wake_worker: WakeWorker::default(),
+            keep_alive: KeepAlive::default(),
         }
     }
 }
@@ -156,6 +175,15 @@ impl BrokerOptions {
         wake: impl Fn(usize) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
         self.wake_worker = WakeWorker(Arc::new(wake));
+        self
+    }
+
+    /// For what an application wants to do now and then without a wake-up of its own, such as giving
+    /// free memory back: called by each listener twice per timeout, with the number of its clients.
+    /// The last call before a listener comes to rest is with 0; while it has no clients there is none.
+    /// It is called on the runtime of the listener, which serves nobody meanwhile.
+    pub fn on_keep_alive(mut self, tick: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.keep_alive = KeepAlive(Arc::new(tick));
         self
     }
 }

@@ -13,7 +13,7 @@ use parking_lot::{Mutex, RwLock};
 
 #[cfg(feature = "rpc")]
 use super::announce::{BrokerEvent, SlowConsumer};
-use super::config::BrokerOptions;
+use super::config::{BrokerOptions, KeepAlive};
 use super::peer::{Inbox, Peer, Reason};
 use super::registry::Registry;
 use super::tally::Tally;
@@ -41,6 +41,7 @@ pub(super) struct Hub {
     next_id: AtomicU64,
     /// Frames that wait for a client of this process.
     internal_queue_size: AtomicUsize,
+    pub(super) keep_alive: KeepAlive,
 }
 
 #[derive(Default)]
@@ -79,6 +80,7 @@ impl Hub {
             next_id: AtomicU64::new(0),
             crew: Crew::new(options.workers, options.wake_worker),
             internal_queue_size: AtomicUsize::new(options.queue_size),
+            keep_alive: options.keep_alive,
         }
     }
 

@@ -71,7 +71,6 @@ pub(super) struct Listener {
 
 impl Listener {
     /// Clients that are connected.
-    #[cfg(test)]
     pub(super) fn clients(&self) -> usize {
         self.clients.load(Ordering::Relaxed)
     }
@@ -309,16 +308,16 @@ pub(super) async fn keep_alive(
     ticker: Ticker,
 ) -> io::Result<()> {
     loop {
-        if listener.clients.load(Ordering::Relaxed) == 0 {
+        if listener.clients() == 0 {
             hub.crew.rest();
             ticker.stop()?;
             listener.arrived.notified().await;
             ticker.start()?;
         }
-        if !wait_and_balance(&hub, &ticker).await? {
-            continue;
-        }
+        // Also when the last client has gone, so that there is always a tick after that.
+        while !wait_and_balance(&hub, &ticker).await? {}
         look_after(&hub, &listener);
+        hub.keep_alive.0(listener.clients());
     }
 }
 

@@ -12,6 +12,7 @@ mod config;
 mod listeners;
 mod listening;
 mod logging;
+mod memory;
 mod pid_file;
 mod privileges;
 mod service_manager;

@@ -10,6 +10,7 @@ use elbus::limits;
 use nix::sys::stat::{Mode, umask};
 
 use crate::access::Rules;
+use crate::allocator;
 use crate::background::Report;
 use crate::descriptors;
 use crate::inherited::Inherited;
@@ -67,7 +68,8 @@ pub fn run(settings: &Settings, origin: Origin) -> Result<(), String> {
         .max_subscriptions(settings.broker.subscriptions())
         .max_memory(settings.broker.memory())
         .workers(workers.handles())
-        .wake_workers(move |worker| waker.wake(worker));
+        .wake_workers(move |worker| waker.wake(worker))
+        .on_keep_alive(allocator::tick);
     let start = Start {
         settings,
         inherited,

@@ -15,6 +15,7 @@
 //! | `inherited` | sockets that were opened before the start |
 //! | `default_address` | where to listen when nobody says |
 //! | `runtime` | the worker threads |
+//! | `allocator` | free memory goes back to the system |
 //! | `descriptors` | as many descriptors as the clients need |
 //! | `signals` | what the operating system asks for |
 //! | `manager`, `watchdog` | what the service manager is told |
@@ -22,7 +23,7 @@
 //! | `oom_score` | how willingly the kernel ends it |
 //! | `pid_file` | the file that names the process |
 //! | `background` | `-D`: a second process that outlives the first |
-//! | `unchecked` | the two calls that are `unsafe` |
+//! | `unchecked` | the calls that are `unsafe` |
 //! | `logging`, `stderr`, `syslog` | what is logged, and the two places it goes to |
 //!
 //! Exit status: 0 after a clean stop or a test of the configuration that found no fault, 1 if
@@ -32,6 +33,7 @@
 #![deny(unsafe_code)]
 
 mod access;
+mod allocator;
 mod args;
 mod background;
 mod config;

@@ -1,8 +1,11 @@
-//! The two things that the compiler cannot check: that a process may be doubled, and that a number
-//! is a descriptor of ours. The rest of the program has no `unsafe`.
+//! What the compiler cannot check: that a process may be doubled, that a number is a descriptor of
+//! ours, and that a command to the allocator takes no arguments. The rest of the program has no
+//! `unsafe`.
 
 #![allow(unsafe_code)]
 
+#[cfg(not(feature = "std-alloc"))]
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -36,4 +39,14 @@ pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: it is open, as the call has shown; it has no other owner, because whatever this
     // process has opened by itself came later, and so got another number.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// A command of jemalloc that takes no arguments and has no result, by its name. One that does not
+/// exist does nothing.
+#[cfg(not(feature = "std-alloc"))]
+pub fn command_allocator(name: &'static CStr) {
+    use std::ptr::null_mut;
+    // SAFETY: the name ends with NUL, and without places for an old and a new value nothing is read
+    // or written but the allocator's own state, which has its own locks.
+    unsafe { tikv_jemalloc_sys::mallctl(name.as_ptr(), null_mut(), null_mut(), null_mut(), 0) };
 }
