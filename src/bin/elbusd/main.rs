@@ -5,7 +5,7 @@
 //! | `args` | the command line |
 //! | `options` | what it has in common with the configuration file, with defaults and help |
 //! | `values` | texts of options: byte sizes, seconds, modes, groups, addresses |
-//! | `config` | the configuration file |
+//! | `config` | the configuration file; `config_file` reads it |
 //! | `settings` | what applies: the command line, then the file |
 //! | `access` | the access rules in force, and their reload |
 //! | `daemon` | the life of the broker: start, serve, stop |
@@ -37,6 +37,9 @@ mod allocator;
 mod args;
 mod background;
 mod config;
+#[allow(dead_code)] // The bridge has use for the rest.
+#[path = "../../config_file/mod.rs"]
+mod config_file;
 mod daemon;
 mod default_address;
 mod descriptors;
