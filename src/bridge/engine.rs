@@ -137,7 +137,7 @@ impl Engine {
             }
             if let Some(message) = presence::next_registration(&self.shared) {
                 // Too long a name is nothing that could be mended.
-                drop(connection.publish(None, message));
+                let _ = connection.publish(None, message);
                 continue;
             }
             let next = self.shared.outward.lock().next(now);
@@ -176,7 +176,10 @@ impl Engine {
     fn marked(&self, mut message: Message, version: Version) -> Message {
         if version == Version::V5 {
             let bus_id = self.shared.rules.marks().bus_id().to_owned();
-            message.extras.user.push((ORIGIN_PROPERTY.to_owned(), bus_id));
+            message
+                .extras
+                .user
+                .push((ORIGIN_PROPERTY.to_owned(), bus_id));
         }
         message
     }
@@ -206,7 +209,8 @@ impl Engine {
                 self.done_with(tag, Now::read());
             }
             Event::Refused { filter, reason } => {
-                let error = format!("the upstream refuses the subscription to {filter:?}: {reason}");
+                let error =
+                    format!("the upstream refuses the subscription to {filter:?}: {reason}");
                 log::error!("{error}");
                 self.shared.connection.lock().trouble(error);
             }
@@ -232,7 +236,10 @@ impl Engine {
         }
         if let Some(prefix) = shared.registrations_prefix()
             && let Some(name) = received.topic.strip_prefix(prefix)
-            && received.extras.user(ORIGIN_PROPERTY).is_none_or(|id| id == shared.rules.marks().bus_id())
+            && received
+                .extras
+                .user(ORIGIN_PROPERTY)
+                .is_none_or(|id| id == shared.rules.marks().bus_id())
         {
             if !received.payload.is_empty() {
                 shared.registrations.lock().is_told(name);
@@ -265,7 +272,7 @@ impl Engine {
         shared.registrations.lock().tell_all();
         if let Some(topic) = &shared.identity.presence_topic {
             let message = self.marked(presence::told(topic, true), version);
-            drop(connection.publish(None, message));
+            let _ = connection.publish(None, message);
         }
     }
 
@@ -281,7 +288,10 @@ impl Engine {
     fn deadline(&self) -> Option<Instant> {
         let sync = self.sync.due.filter(|_| self.sync.running.is_none());
         let outward = self.shared.outward.lock().next_due();
-        [sync, outward, self.inward.next_due()].into_iter().flatten().min()
+        [sync, outward, self.inward.next_due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Writes what waits to the store's disk, if it is time, and has it synced on another thread.
@@ -324,7 +334,7 @@ impl Engine {
             // A message that waits for room could keep the last word from being said.
             if let Some(topic) = &self.shared.identity.presence_topic {
                 let message = self.marked(presence::told(topic, false), connection.version());
-                drop(connection.publish(None, message));
+                let _ = connection.publish(None, message);
             }
             let farewell = async {
                 while connection.has_unconfirmed() {

@@ -293,8 +293,10 @@ impl Importer {
             };
             if let Some(link) = link {
                 let payload = Cow::Referenced(Arc::clone(&delivery.payload));
-                let sent = link.importer().await.publish(&delivery.topic, payload, qos);
-                match sent.await {
+                let mut importer = link.importer().await;
+                let sent = importer.publish(&delivery.topic, payload, qos).await;
+                drop(importer);
+                match sent {
                     Ok(None) => {
                         self.counters.inward.delivered.one();
                         return true;

@@ -223,7 +223,10 @@ impl Outward {
     }
 
     fn store(&mut self, copy: Copy, now: Now) -> Result<u64, Refusal> {
-        let retain = self.rules.rule(copy.rule).is_some_and(|rule: &Rule| rule.retain);
+        let retain = self
+            .rules
+            .rule(copy.rule)
+            .is_some_and(|rule: &Rule| rule.retain);
         let message = spool::Message {
             topic: copy.topic,
             payload: copy.payload,

@@ -148,7 +148,10 @@ pub(super) async fn count_clients(link: &Link, shared: &Arc<Shared>) {
         return;
     }
     let params = empty_payload!();
-    let reply = link.rpc().call(BROKER_NAME, "client.list", params, QoS::Processed).await;
+    let reply = link
+        .rpc()
+        .call(BROKER_NAME, "client.list", params, QoS::Processed)
+        .await;
     let reply = match reply {
         Ok(reply) => reply,
         Err(error) => {

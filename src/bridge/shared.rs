@@ -10,12 +10,12 @@ use super::calls::Calls;
 use super::config::{Config, Identity};
 use super::counters::Counters;
 use super::outward::{Outward, Refusal};
+use super::presence::INFO_TOPIC;
 use super::presence::Registrations;
 use super::rules::Rules;
 use super::spool::Now;
 use super::status::Connection;
 use super::upstream::Message;
-use super::presence::INFO_TOPIC;
 use crate::Error;
 
 /// See the top of this file.

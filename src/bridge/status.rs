@@ -1,12 +1,13 @@
 //! How the bridge is, as `bridge.status` tells it: a MessagePack map of maps.
 
+use std::time::Instant;
+
 use serde::Serialize;
 
 use super::counters::{Counter, Counters};
 use super::shared::Shared;
 use super::spool::State;
 use super::upstream::Version;
-use crate::common::now_ns;
 use crate::rpc::RpcError;
 
 /// The connection to the upstream.
@@ -20,7 +21,7 @@ pub(super) struct Connection {
 struct Up {
     address: String,
     version: Version,
-    since_ns: u64,
+    since: Instant,
 }
 
 impl Connection {
@@ -28,7 +29,7 @@ impl Connection {
         self.up = Some(Up {
             address,
             version,
-            since_ns: now_ns(),
+            since: Instant::now(),
         });
     }
 
@@ -175,7 +176,7 @@ fn upstream(shared: &Shared) -> Upstream {
         connected: up.is_some(),
         address: up.map(|up| up.address.clone()),
         version: up.map(|up| up.version.as_str()),
-        since_s: up.map_or(0, |up| now_ns().saturating_sub(up.since_ns) / 1_000_000_000),
+        since_s: up.map_or(0, |up| up.since.elapsed().as_secs()),
         reconnects: shared.counters.reconnects.get(),
         last_error: connection.last_error.clone(),
     }

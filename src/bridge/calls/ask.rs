@@ -87,7 +87,10 @@ pub(in crate::bridge) async fn call(shared: &Shared, event: &RpcEvent) -> RpcRes
     let counters = &shared.counters.rpc;
     if !is_one_of(&rule.callers, event.primary_sender()) {
         counters.denied.one();
-        log::warn!("client {:?} may not call {method:?}", event.primary_sender());
+        log::warn!(
+            "client {:?} may not call {method:?}",
+            event.primary_sender()
+        );
         return Err(ErrorKind::Access.into());
     }
     match shared.connection.lock().version() {

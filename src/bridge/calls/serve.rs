@@ -106,7 +106,10 @@ async fn call_client(link: &Link, request: &Request) -> Result<Vec<u8>, RpcError
         let sent = link.rpc().call0(client, method, params, QoS::No).await;
         return sent.map(|_| Vec::new()).map_err(RpcError::from);
     }
-    let reply = link.rpc().call(client, method, params, QoS::Processed).await?;
+    let reply = link
+        .rpc()
+        .call(client, method, params, QoS::Processed)
+        .await?;
     Ok(reply.payload().to_vec())
 }
 

@@ -12,7 +12,7 @@ const MAX_DOUBLINGS: u32 = 20;
 
 /// Counts failures, and says how long to wait.
 #[derive(Debug, Clone)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     shortest: Duration,
     longest: Duration,
     addresses: u32,
@@ -21,7 +21,7 @@ pub(super) struct Backoff {
 
 impl Backoff {
     /// For so many addresses, tried in turn.
-    pub(super) fn new(shortest: Duration, longest: Duration, addresses: usize) -> Self {
+    pub(crate) fn new(shortest: Duration, longest: Duration, addresses: usize) -> Self {
         Self {
             shortest,
             longest: longest.max(shortest),
@@ -31,18 +31,18 @@ impl Backoff {
     }
 
     /// An attempt has failed, or a connection was lost.
-    pub(super) fn failed(&mut self) {
+    pub(crate) fn failed(&mut self) {
         self.failures = self.failures.saturating_add(1);
     }
 
     /// A connection has held.
-    pub(super) fn succeeded(&mut self) {
+    pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
     }
 
     /// How long to wait now; `chance` is any number. Nothing before the first attempt. Another address
     /// is tried soon, all of them once more later and later.
-    pub(super) fn wait(&self, chance: u64) -> Duration {
+    pub(crate) fn wait(&self, chance: u64) -> Duration {
         if self.failures == 0 {
             return Duration::ZERO;
         }
@@ -50,7 +50,10 @@ impl Backoff {
             return part(self.shortest / 2, chance);
         }
         let doublings = (self.failures / self.addresses - 1).min(MAX_DOUBLINGS);
-        let whole = self.shortest.saturating_mul(1 << doublings).min(self.longest);
+        let whole = self
+            .shortest
+            .saturating_mul(1 << doublings)
+            .min(self.longest);
         let half = whole / 2;
         half + part(half, chance)
     }
@@ -65,7 +68,7 @@ fn part(whole: Duration, chance: u64) -> Duration {
 
 /// A number that differs with each call and each process. The keys of the standard library's hash
 /// maps are all the chance that is needed here.
-pub(super) fn chance() -> u64 {
+pub(crate) fn chance() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 

@@ -56,6 +56,16 @@ pub(crate) struct Ack {
     pub(super) packet_id: u16,
 }
 
+impl Ack {
+    /// Of the message with this number; the connection adds itself.
+    pub(super) fn new(packet_id: u16) -> Self {
+        Self {
+            connection: 0,
+            packet_id,
+        }
+    }
+}
+
 /// True if an upstream can be expected to take the topic. MQTT permits servers to close the connection
 /// on control characters and on characters that mean nothing; one such topic in store would be sent
 /// again and again.
@@ -77,8 +87,18 @@ mod tests {
         }
         let long = "a".repeat(MAX_TEXT_BYTES + 1);
         for topic in [
-            "", "a\0", "a\n", "\u{7F}", "\u{85}", "a/+", "#", "a#", "\u{FDD0}", "\u{FFFF}",
-            "\u{1FFFE}", &long,
+            "",
+            "a\0",
+            "a\n",
+            "\u{7F}",
+            "\u{85}",
+            "a/+",
+            "#",
+            "a#",
+            "\u{FDD0}",
+            "\u{FFFF}",
+            "\u{1FFFE}",
+            &long,
         ] {
             assert!(!is_sendable(topic), "{topic:?}");
         }

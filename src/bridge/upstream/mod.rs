@@ -26,8 +26,9 @@ mod v4;
 mod v5;
 mod window;
 
+pub(crate) use backoff::{Backoff, chance};
 pub(crate) use connection::{Connection, Event, Unsent};
-pub(crate) use dialer::{DialError, Dialer};
+pub(crate) use dialer::Dialer;
 pub(crate) use message::{Ack, Extras, Message, Received, is_sendable};
 pub(crate) use options::{
     Address, Credentials, Options, Secret, Subscription, TlsFiles, VersionChoice, Will,
@@ -44,11 +45,18 @@ pub(crate) enum Version {
     V311,
 }
 
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Version {
+    /// As it is called everywhere.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
             Self::V5 => "5",
             Self::V311 => "3.1.1",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

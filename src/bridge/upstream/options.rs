@@ -194,9 +194,23 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         for text in [
-            "", "plant", "plant:1883", "http://plant", "mqtt://", "mqtt://:1883", "mqtt://a:0",
-            "mqtt://a:65536", "mqtt://a:x", "mqtt://fd00::1", "mqtt://[fd00::1", "mqtt://[a]b",
-            "mqtt://a/b", "mqtt://user@a", "mqtt://a b", "mqtt://a\n", "mqtt://[]",
+            "",
+            "plant",
+            "plant:1883",
+            "http://plant",
+            "mqtt://",
+            "mqtt://:1883",
+            "mqtt://a:0",
+            "mqtt://a:65536",
+            "mqtt://a:x",
+            "mqtt://fd00::1",
+            "mqtt://[fd00::1",
+            "mqtt://[a]b",
+            "mqtt://a/b",
+            "mqtt://user@a",
+            "mqtt://a b",
+            "mqtt://a\n",
+            "mqtt://[]",
         ] {
             assert!(Address::parse(text).is_err(), "{text}");
         }

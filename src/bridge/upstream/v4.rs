@@ -102,9 +102,9 @@ async fn pump(
 fn notice(event: Event) -> Result<Option<Notice>, String> {
     Ok(Some(match event {
         Event::Outgoing(Outgoing::Publish(packet_id)) => Notice::Published(packet_id),
-        Event::Outgoing(
-            Outgoing::PubAck(_) | Outgoing::Subscribe(_) | Outgoing::Disconnect,
-        ) => Notice::Written,
+        Event::Outgoing(Outgoing::PubAck(_) | Outgoing::Subscribe(_) | Outgoing::Disconnect) => {
+            Notice::Written
+        }
         Event::Incoming(Incoming::PubAck(ack)) => Notice::Confirmed(ack.pkid, None),
         Event::Incoming(Incoming::SubAck(ack)) => {
             let codes = ack.return_codes.iter();
@@ -126,7 +126,9 @@ fn received(publish: Publish) -> Result<Received, String> {
     let ack = match publish.qos {
         QoS::AtMostOnce => None,
         QoS::AtLeastOnce => Some(Ack::new(publish.pkid)),
-        QoS::ExactlyOnce => return Err("the upstream has sent QoS 2, which is not asked for".into()),
+        QoS::ExactlyOnce => {
+            return Err("the upstream has sent QoS 2, which is not asked for".into());
+        }
     };
     Ok(Received {
         topic: publish.topic,

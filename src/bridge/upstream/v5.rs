@@ -7,7 +7,9 @@ use rumqttc::v5::mqttbytes::v5::{
     ConnAck, ConnectProperties, ConnectReturnCode, Filter, LastWill, PubAckReason, Publish,
     PublishProperties, RetainForwardRule, SubscribeReasonCode,
 };
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOptions, StateError};
+use rumqttc::v5::{
+    AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOptions, StateError,
+};
 use rumqttc::{Outgoing, TlsConfiguration, Transport};
 use tokio::sync::mpsc;
 
@@ -138,9 +140,9 @@ async fn pump(
 fn notice(event: Event) -> Result<Option<Notice>, String> {
     Ok(Some(match event {
         Event::Outgoing(Outgoing::Publish(packet_id)) => Notice::Published(packet_id),
-        Event::Outgoing(
-            Outgoing::PubAck(_) | Outgoing::Subscribe(_) | Outgoing::Disconnect,
-        ) => Notice::Written,
+        Event::Outgoing(Outgoing::PubAck(_) | Outgoing::Subscribe(_) | Outgoing::Disconnect) => {
+            Notice::Written
+        }
         Event::Incoming(Incoming::PubAck(ack)) => {
             let is_taken = matches!(
                 ack.reason,
@@ -176,7 +178,9 @@ fn received(publish: Publish) -> Result<Received, String> {
     let ack = match publish.qos {
         QoS::AtMostOnce => None,
         QoS::AtLeastOnce => Some(Ack::new(publish.pkid)),
-        QoS::ExactlyOnce => return Err("the upstream has sent QoS 2, which is not asked for".into()),
+        QoS::ExactlyOnce => {
+            return Err("the upstream has sent QoS 2, which is not asked for".into());
+        }
     };
     Ok(Received {
         topic,
@@ -201,7 +205,12 @@ fn packet(message: Message) -> Publish {
         message_expiry_interval: message.extras.expiry_s,
         ..Default::default()
     });
-    let mut publish = Publish::new(message.topic, qos(message.confirmed), message.payload, properties);
+    let mut publish = Publish::new(
+        message.topic,
+        qos(message.confirmed),
+        message.payload,
+        properties,
+    );
     publish.retain = message.retain;
     publish
 }

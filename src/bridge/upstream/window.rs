@@ -59,8 +59,7 @@ impl Window {
     /// The message of that number is confirmed. `None` if there is none, else its tag, if it has one.
     pub(super) fn confirm(&mut self, packet_id: u16) -> Option<Option<u64>> {
         let mut slots = self.slots.iter_mut();
-        let slot =
-            slots.find(|slot| slot.packet_id == Some(packet_id) && !slot.is_confirmed)?;
+        let slot = slots.find(|slot| slot.packet_id == Some(packet_id) && !slot.is_confirmed)?;
         slot.is_confirmed = true;
         let tag = slot.tag;
         while self.slots.front().is_some_and(|slot| slot.is_confirmed) {
