@@ -51,10 +51,8 @@ fn filters_of(index: usize, rule: &Rule) -> Result<Filters, Fault> {
 pub(super) fn check_rules(config: &Config) -> Checked {
     let at = At::key("rule", "");
     within(at, Count(config.rules.len()), Count(0), Count(MAX_RULES))?;
-    let rules = config.rules.iter().enumerate();
-    rules
-        .map(|(index, rule)| check_rule(config, index, rule))
-        .collect()
+    let mut rules = config.rules.iter().enumerate();
+    rules.try_for_each(|(index, rule)| check_rule(config, index, rule))
 }
 
 fn check_rule(config: &Config, index: usize, rule: &Rule) -> Checked {

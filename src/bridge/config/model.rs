@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::identity::DEFAULT_NAME;
 use super::{ConfigError, Mqtt, MqttAddress, Rule};
 use crate::DEFAULT_QUEUE_SIZE;
+use crate::matching::MASK;
+use crate::protocol::names::primary_name;
 
 /// All that a bridge has to be told. [`check`](Self::check) says whether it makes sense; a bridge
 /// does not start with a configuration that makes none.
@@ -175,6 +177,13 @@ impl Serve {
             methods: owned(methods),
         }
     }
+
+    /// May hosts call this method of this client?
+    pub(crate) fn grants(&self, client: &str, method: &str) -> bool {
+        let mut methods = self.methods.iter();
+        methods.any(|known| known == "*" || known == method)
+            && self.clients.iter().any(|mask| MASK.matches(mask, client))
+    }
 }
 
 /// A method of the bridge on the bus that is answered upstream.
@@ -197,6 +206,12 @@ impl Call {
             topic: topic.to_owned(),
             callers: owned(callers),
         }
+    }
+
+    /// May this client call it? A secondary may what its primary may.
+    pub(crate) fn grants(&self, caller: &str) -> bool {
+        let caller = primary_name(caller);
+        self.callers.iter().any(|mask| MASK.matches(mask, caller))
     }
 }
 

@@ -171,8 +171,10 @@ fn tls(table: &mut Reader<'_, '_>) -> Result<TlsFiles, Wrong> {
 }
 
 fn mqtt(mut table: Reader<'_, '_>) -> Result<Mqtt, Wrong> {
-    let mut mqtt = Mqtt::default();
-    mqtt.addresses = table.list("addresses", str::parse)?;
+    let mut mqtt = Mqtt {
+        addresses: table.list("addresses", str::parse)?,
+        ..Mqtt::default()
+    };
     table.value("version", str::parse, &mut mqtt.version)?;
     mqtt.client_id = table.text("client_id", string)?;
     mqtt.username = table.text("username", string)?;
@@ -192,8 +194,10 @@ fn mqtt(mut table: Reader<'_, '_>) -> Result<Mqtt, Wrong> {
 }
 
 fn store(mut table: Reader<'_, '_>) -> Result<Store, Wrong> {
-    let mut store = Store::default();
-    store.directory = table.text("directory", path)?;
+    let mut store = Store {
+        directory: table.text("directory", path)?,
+        ..Store::default()
+    };
     table.value("max_disk", disk_bytes, &mut store.max_disk)?;
     table.value("max_memory", bytes, &mut store.max_memory)?;
     table.value("max_age_s", seconds, &mut store.max_age)?;
@@ -230,8 +234,10 @@ fn rule(mut table: Reader<'_, '_>) -> Result<Rule, Wrong> {
 }
 
 fn rpc(mut table: Reader<'_, '_>) -> Result<Rpc, Wrong> {
-    let mut rpc = Rpc::default();
-    rpc.prefix = table.text("prefix", string)?;
+    let mut rpc = Rpc {
+        prefix: table.text("prefix", string)?,
+        ..Rpc::default()
+    };
     table.value("timeout_s", seconds, &mut rpc.timeout)?;
     table.value("max_pending", whole, &mut rpc.max_pending)?;
     rpc.serve = each(&mut table.table, "serve", "rpc.serve", table.places, serve)?;

@@ -58,7 +58,7 @@ impl<T> Conflation<T> {
         Self::bounded(interval, MAX_TOPICS, MAX_BYTES)
     }
 
-    fn bounded(interval: Duration, max_topics: usize, max_bytes: usize) -> Self {
+    pub(super) fn bounded(interval: Duration, max_topics: usize, max_bytes: usize) -> Self {
         Self {
             interval,
             topics: HashMap::new(),
@@ -127,6 +127,21 @@ impl<T> Conflation<T> {
             let waiting = self.forget(&topic).and_then(|resting| resting.waiting);
             passing.extend(waiting.map(|waiting| waiting.message));
         }
+    }
+
+    /// Is what it holds what it says, and not too much?
+    #[cfg(test)]
+    pub(super) fn is_within_bounds(&self) -> bool {
+        let each = self.topics.iter().map(|(topic, resting)| {
+            let waiting = resting.waiting.as_ref().map_or(0, |waiting| waiting.bytes);
+            topic.len() + TOPIC_COST + waiting
+        });
+        let waiting = self.topics.values().filter(|one| one.waiting.is_some());
+        each.sum::<usize>() == self.bytes
+            && self.bytes <= self.max_bytes
+            && self.topics.len() == self.ends.len()
+            && self.topics.len() <= self.max_topics
+            && waiting.count() == self.due.len()
     }
 
     fn first_to_end(&self, by: Option<Instant>) -> Option<Arc<str>> {
