@@ -34,8 +34,7 @@ pub fn run(config: Config) -> Result<(), String> {
         tokio::select! {
             result = &mut carrying => result,
             signal = signals.stop_requested() => {
-                log::warn!("{signal} again: not waiting any longer");
-                Ok(())
+                Err(format!("{signal} while stopping: what was on its way may be lost or sent again"))
             }
         }
     })

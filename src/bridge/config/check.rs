@@ -1,15 +1,16 @@
-//! What makes no sense in a configuration, all but the rules: those are in `check_rules`.
+//! What makes no sense in a configuration, all but the rules, RPC and presence: those are in
+//! `check_rules` and `check_rpc`.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
+use super::bounds::{Checked, Count, check_text, whole_seconds, within};
+use super::check_rpc::{check_presence, check_rpc};
 use super::check_rules::{check_overlaps, check_rules};
 use super::error::{At, Fault};
-use super::{Config, ConfigError, Identity, MqttVersion, Presence, Rpc, TlsFiles};
+use super::{Config, ConfigError, TlsFiles};
 use crate::address::Address;
-use crate::bridge::topics::names::{check_mqtt_topic, check_prefix};
+use crate::bridge::topics::names::check_mqtt_topic;
 use crate::config_file::sizes::ByteSize;
-use crate::limits::MAX_LEVELS;
 use crate::protocol::names::{check_name, is_secondary};
 
 /// Longest bus id, in bytes.
@@ -26,15 +27,6 @@ pub const MAX_RULES: usize = 256;
 
 /// Most messages per second that a rule can be bounded to; more is no bound.
 pub const MAX_RATE: u32 = 1_000_000;
-
-/// Most tables `rpc.serve`, and as many of `rpc.call`.
-pub const MAX_CALLS: usize = 256;
-
-/// Most masks or methods in one list.
-pub const MAX_MASKS: usize = 256;
-
-/// Longest client id, user name and method, in bytes.
-const MAX_TEXT_BYTES: usize = 1024;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -53,9 +45,6 @@ const PACKET_MIN: usize = 1024;
 const PACKET_MAX: usize = 256 * 1024 * 1024;
 const DISK_MIN: usize = 64 * 1024;
 const MEMORY_MIN: usize = 4 * 1024;
-const PENDING_MAX: usize = 65_535;
-
-pub(super) type Checked = Result<(), Fault>;
 
 impl Config {
     /// Does this configuration make sense?
@@ -283,204 +272,4 @@ fn check_store(config: &Config) -> Checked {
         return Err(Fault::new(at("directory"), "is empty"));
     }
     Ok(())
-}
-
-fn check_rpc(config: &Config, rpc: &Rpc, identity: &Identity) -> Checked {
-    let at = |key| At::key("rpc", key);
-    if config.mqtt.version == MqttVersion::V311 {
-        let what = "needs MQTT 5, and [mqtt] version is \"3.1.1\"";
-        return Err(Fault::new(at(""), what));
-    }
-    if let Some(prefix) = &identity.rpc_prefix {
-        check_own_topic(config, at("prefix"), prefix)?;
-        if prefix.ends_with('/') {
-            let what = format!("{prefix:?}: expected no `/` at the end");
-            return Err(Fault::new(at("prefix"), what));
-        }
-    }
-    within(at("timeout_s"), rpc.timeout, MS, DAY)?;
-    within(
-        at("max_pending"),
-        Count(rpc.max_pending),
-        Count(1),
-        Count(PENDING_MAX),
-    )?;
-    for (key, count) in [("serve", rpc.serve.len()), ("call", rpc.call.len())] {
-        within(at(key), Count(count), Count(0), Count(MAX_CALLS))?;
-    }
-    for (index, serve) in rpc.serve.iter().enumerate() {
-        let at = |key| At::nth("rpc.serve", index, key);
-        check_masks(at("clients"), &serve.clients)?;
-        check_count(at("methods"), &serve.methods)?;
-        for method in &serve.methods {
-            check_text(at("methods"), method)?;
-            if method != "*" && method.contains('*') {
-                let what = format!("{method:?}: `*` stands for all methods, and alone");
-                return Err(Fault::new(at("methods"), what));
-            }
-        }
-    }
-    let mut methods = HashSet::new();
-    for (index, call) in rpc.call.iter().enumerate() {
-        let at = |key| At::nth("rpc.call", index, key);
-        if call.method.is_empty() {
-            return Err(Fault::new(at("method"), "is missing"));
-        }
-        check_text(at("method"), &call.method)?;
-        if call.method.starts_with("bridge.") {
-            let what = format!(
-                "{:?}: what begins with `bridge.` is the bridge's own",
-                call.method
-            );
-            return Err(Fault::new(at("method"), what));
-        }
-        if !methods.insert(&call.method) {
-            let what = format!("{:?} is there twice", call.method);
-            return Err(Fault::new(at("method"), what));
-        }
-        if call.topic.is_empty() {
-            return Err(Fault::new(at("topic"), "is missing"));
-        }
-        check_own_topic(config, at("topic"), &call.topic)?;
-        check_masks(at("callers"), &call.callers)?;
-    }
-    Ok(())
-}
-
-fn check_presence(config: &Config, presence: &Presence, identity: &Identity) -> Checked {
-    let at = |key| At::key("presence", key);
-    if let Some(topic) = &identity.presence_topic {
-        check_own_topic(config, at("topic"), topic)?;
-    }
-    if let Some(prefix) = &presence.registrations {
-        let at = at("registrations");
-        if prefix.is_empty() {
-            return Err(Fault::new(at, "is empty"));
-        }
-        check_prefix(prefix).map_err(|why| Fault::new(at, why))?;
-        check_own_topic(config, at, prefix)?;
-    }
-    Ok(())
-}
-
-/// A topic to which the bridge publishes on its own behalf.
-fn check_own_topic(config: &Config, at: At, topic: &str) -> Checked {
-    check_mqtt_topic(topic).map_err(|why| Fault::new(at, why))?;
-    let prefix = &config.mqtt.origin_prefix;
-    let below = topic.strip_prefix(prefix.as_str());
-    if !prefix.is_empty() && below.is_some_and(|below| below.starts_with('/')) {
-        let what = format!("{topic:?} is below `origin_prefix`, where marked messages are");
-        return Err(Fault::new(at, what));
-    }
-    Ok(())
-}
-
-fn check_count(at: At, list: &[String]) -> Checked {
-    if list.is_empty() {
-        return Err(Fault::new(at, "is missing or empty"));
-    }
-    within(at, Count(list.len()), Count(1), Count(MAX_MASKS))
-}
-
-fn check_masks(at: At, masks: &[String]) -> Checked {
-    check_count(at, masks)?;
-    for mask in masks {
-        check_mask(mask).map_err(|why| Fault::new(at, why))?;
-    }
-    Ok(())
-}
-
-fn check_mask(mask: &str) -> Result<(), String> {
-    if mask.is_empty() {
-        return Err("an empty mask is nobody's".into());
-    }
-    if mask.chars().any(char::is_control) {
-        return Err(format!("{mask:?} contains a control character"));
-    }
-    if mask.split('.').nth(MAX_LEVELS).is_some() {
-        return Err(format!("{mask:?} has more than {MAX_LEVELS} levels"));
-    }
-    let mut parts = mask.split('.');
-    if parts.any(|part| part == "*") && parts.next().is_some() {
-        return Err(format!("{mask:?}: `*` has to be the end"));
-    }
-    let mut parts = mask.split('.');
-    if let Some(part) = parts.find(|part| part.len() > 1 && part.contains(['*', '?'])) {
-        return Err(format!(
-            "{mask:?}: {part:?} matches nobody; `*` and `?` stand for whole parts of a name"
-        ));
-    }
-    Ok(())
-}
-
-fn check_text(at: At, text: &str) -> Checked {
-    if text.is_empty() || text.len() > MAX_TEXT_BYTES {
-        return Err(Fault::new(
-            at,
-            format!("expected 1 to {MAX_TEXT_BYTES} bytes"),
-        ));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(Fault::new(
-            at,
-            format!("{text:?} contains a control character"),
-        ));
-    }
-    Ok(())
-}
-
-/// A plain number.
-#[derive(PartialEq, PartialOrd)]
-pub(super) struct Count(pub(super) usize);
-
-/// A value as it stands in messages.
-pub(super) trait Shown: PartialOrd {
-    fn shown(&self) -> String;
-}
-
-impl Shown for Count {
-    fn shown(&self) -> String {
-        self.0.to_string()
-    }
-}
-
-impl Shown for Duration {
-    fn shown(&self) -> String {
-        shown_duration(*self)
-    }
-}
-
-impl Shown for ByteSize {
-    fn shown(&self) -> String {
-        match self.0 {
-            0 => "0".into(),
-            _ => self.to_string(),
-        }
-    }
-}
-
-/// `250 ms`, `5 s`, `1.5 s`.
-pub(super) fn shown_duration(duration: Duration) -> String {
-    if duration < SECOND && !duration.is_zero() {
-        return format!("{} ms", duration.as_secs_f64() * 1000.0);
-    }
-    format!("{} s", duration.as_secs_f64())
-}
-
-pub(super) fn within<T: Shown>(at: At, value: T, min: T, max: T) -> Checked {
-    let (bound, name) = match () {
-        () if value < min => (min, "at least"),
-        () if value > max => (max, "at most"),
-        () => return Ok(()),
-    };
-    let what = format!("{} is not {name} {}", value.shown(), bound.shown());
-    Err(Fault::new(at, what))
-}
-
-fn whole_seconds(at: At, duration: Duration) -> Checked {
-    if duration.subsec_nanos() == 0 {
-        return Ok(());
-    }
-    let shown = shown_duration(duration);
-    Err(Fault::new(at, format!("{shown}: expected whole seconds")))
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::check::{Checked, Count, MAX_RATE, MAX_RULES, within};
+use super::bounds::{Checked, Count, within};
+use super::check::{MAX_RATE, MAX_RULES};
 use super::error::{At, Fault};
 use super::{Config, ConfigError, Rule};
 use crate::bridge::topics::filter::overlap;

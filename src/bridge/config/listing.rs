@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::check::shown_duration;
+use super::bounds::shown_duration;
 use super::{Config, Direction, Rule, TlsFiles};
 use crate::config_file::sizes::ByteSize;
 

@@ -37,11 +37,14 @@
 //! | `rule` | what is carried |
 //! | `identity` | what follows from the bus id |
 //! | `schema` | which tables and keys a file may have |
-//! | `check`, `check_rules` | what makes no sense, whether it was read or built |
+//! | `check`, `check_rules`, `check_rpc` | what makes no sense, whether it was read or built |
+//! | `bounds` | values between their bounds |
 //! | `error` | what is wrong, and where |
 //! | `listing` | what was understood, for humans |
 
+mod bounds;
 mod check;
+mod check_rpc;
 mod check_rules;
 mod error;
 mod identity;
@@ -58,9 +61,8 @@ use std::path::Path;
 use crate::config_file::text;
 use crate::limits::MAX_CONFIG_BYTES;
 
-pub use check::{
-    MAX_BUS_ID_BYTES, MAX_CALLS, MAX_IN_FLIGHT, MAX_MASKS, MAX_RATE, MAX_RULES, MAX_UPSTREAMS,
-};
+pub use check::{MAX_BUS_ID_BYTES, MAX_IN_FLIGHT, MAX_RATE, MAX_RULES, MAX_UPSTREAMS};
+pub use check_rpc::{MAX_CALLS, MAX_MASKS};
 pub use error::ConfigError;
 pub use identity::Identity;
 pub use model::{Bus, Call, Config, Presence, Rpc, Serve, Store, TlsFiles};
