@@ -14,7 +14,7 @@ use super::*;
 const DIRECTORY: &str = "ELBUS_TEST_SPOOL";
 const FIRST_ID: &str = "ELBUS_TEST_SPOOL_FIRST_ID";
 
-const ROUNDS: u64 = 25;
+const ROUNDS: u64 = 15;
 
 fn options(directory: PathBuf) -> Options {
     Options {
@@ -89,7 +89,7 @@ fn say(line: &str) {
 
 #[test]
 fn what_was_settled_survives_a_kill_and_keeps_its_order() {
-    let place = Place::new();
+    let place = Place::on_disk();
     let mut random = Random(u64::from(std::process::id()) + 1);
     let mut first_id = 0;
     // What must be there, and what may come again.

@@ -21,12 +21,26 @@ use super::{Message, Now, Options, RETRY_INTERVAL, Spool};
 struct Place(PathBuf);
 
 impl Place {
-    /// A path at which nothing is.
+    /// A path at which nothing is; in memory if the system has that, for tests that sync thousands of
+    /// times.
     fn new() -> Self {
+        let memory = PathBuf::from("/dev/shm");
+        match memory.is_dir() {
+            true => Self::below(memory),
+            false => Self::on_disk(),
+        }
+    }
+
+    /// The same, where temporary files go.
+    fn on_disk() -> Self {
+        Self::below(std::env::temp_dir())
+    }
+
+    fn below(parent: PathBuf) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("elbus-spool-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = parent.join(name);
         let _ = fs::remove_dir_all(&path);
         Self(path)
     }
