@@ -4,10 +4,11 @@ use std::io;
 use std::time::Instant;
 
 use super::clock::Now;
+use super::files::Directory;
 use super::log::{Bounds, Log};
 use super::reading::Trouble;
 use super::segment::ReadError;
-use super::{RETRY_INTERVAL, Spool};
+use super::{READ_ATTEMPTS, RETRY_INTERVAL, Spool};
 
 /// Nothing can be written, or nothing was opened.
 #[derive(Debug)]
@@ -15,10 +16,11 @@ pub(super) struct Failure {
     retry_at: Instant,
 }
 
-/// A segment cannot be read. Tried once more, then given up.
+/// The disk cannot be read.
 #[derive(Debug)]
 pub(super) struct Stall {
-    segment: u64,
+    /// How often in a row.
+    attempts: u32,
     retry_at: Instant,
 }
 
@@ -48,20 +50,26 @@ impl Spool {
         let Some(directory) = self.options.directory.clone() else {
             return;
         };
+        let directory = match Directory::open(&directory, self.faults.clone()) {
+            Ok(directory) => directory,
+            Err(error) => return self.fail(error, now),
+        };
         let bounds = Bounds::new(self.options.max_disk);
-        let (faults, patient) = (self.faults.clone(), self.is_patient);
-        match Log::open(&directory, bounds, self.run, now, faults, patient) {
+        let opened = (self.run.at(now.instant), now.wall_ms);
+        let is_last_attempt = self.failed_scans + 1 >= READ_ATTEMPTS;
+        match Log::open(directory, bounds, opened, is_last_attempt) {
             Ok((log, findings)) => {
+                self.failed_scans = 0;
                 self.damaged += findings.damaged;
                 self.dropped_full += findings.dropped;
                 if self.failure.take().is_some() {
-                    ::log::info!("store: {} can be used now", directory.display());
+                    ::log::info!("store: {} can be used now", log.directory.path().display());
                 }
                 self.incoming = Some(log);
                 self.attach(now);
             }
             Err(error) => {
-                self.is_patient = true;
+                self.failed_scans += 1;
                 self.fail(error, now);
             }
         }
@@ -77,8 +85,7 @@ impl Spool {
         };
         self.window.clear();
         // What is in memory has larger numbers than all in the log.
-        self.fresh = 0;
-        self.is_patient = false;
+        self.fresh = log.recorded;
         self.log = Some(log);
         self.settled_floor = self.next_seq - 1;
         self.probe(now);
@@ -86,7 +93,7 @@ impl Spool {
 
     /// Tries whether the disk can be written, and writes what waits.
     fn probe(&mut self, now: Now) {
-        match self.try_probe(now) {
+        match self.try_probe() {
             Ok(()) => {
                 if self.failure.take().is_some() {
                     ::log::info!("store: the disk is used again");
@@ -98,16 +105,15 @@ impl Spool {
         }
     }
 
-    fn try_probe(&mut self, now: Now) -> io::Result<()> {
-        if let Some(log) = self.log.as_mut() {
-            log.remove_leftovers()?;
-            log.trim()?;
-        }
-        self.make_room(0, now)?;
-        match self.log.as_mut() {
-            Some(log) => log.write_out(),
-            None => Ok(()),
-        }
+    fn try_probe(&mut self) -> io::Result<()> {
+        let Some(log) = self.log.as_mut() else {
+            return Ok(());
+        };
+        log.remove_leftovers()?;
+        log.trim()?;
+        // If there is no room for a new segment, none is dropped for that: the next message will tell.
+        log.make_room(0)?;
+        log.write_out()
     }
 
     /// Sees to it that the log can take a record of so many bytes, for which the oldest are dropped.
@@ -178,32 +184,35 @@ impl Spool {
     fn note(&mut self, error: &io::Error) {
         let directory = self.options.directory.as_deref().unwrap_or("".as_ref());
         let text = format!("{}: {error}", directory.display());
-        if self.failure.is_none() || self.last_error.as_ref() != Some(&text) {
+        if (self.failure.is_none() && self.stall.is_none())
+            || self.last_error.as_ref() != Some(&text)
+        {
             ::log::error!("store: {text}: messages are kept in memory until that is over");
         }
         self.last_error = Some(text);
     }
 
-    /// Nothing can be handed out before this segment can be read, or is given up.
+    /// Nothing can be handed out before the log can be read, or is given up.
     pub(super) fn is_stalled(&self, now: Now) -> bool {
         matches!(&self.stall, Some(stall) if now.instant < stall.retry_at)
     }
 
-    /// What a segment has is lost. An error of the system must come twice for that.
+    /// What a segment has is lost. Errors of the system must come several times in a row for that.
     pub(super) fn is_given_up(&mut self, trouble: &Trouble, now: Now) -> bool {
         let ReadError::Io(error) = &trouble.error else {
             return true;
         };
-        let stall = self.stall.take();
-        if matches!(stall, Some(stall) if stall.segment == trouble.segment) {
-            return true;
-        }
         self.note(error);
+        let attempts = self.stall.as_ref().map_or(0, |stall| stall.attempts) + 1;
+        let is_given_up = attempts >= READ_ATTEMPTS;
         self.stall = Some(Stall {
-            segment: trouble.segment,
-            retry_at: now.instant + RETRY_INTERVAL,
+            attempts,
+            retry_at: match is_given_up {
+                true => now.instant,
+                false => now.instant + RETRY_INTERVAL,
+            },
         });
-        false
+        is_given_up
     }
 
     /// Deletes segments in which all is done with.

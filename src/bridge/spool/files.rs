@@ -57,6 +57,10 @@ impl Directory {
         })
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Whether the path still leads to the directory that was opened.
     pub(super) fn is_in_place(&self) -> bool {
         match (fs::metadata(&self.path), self.handle.metadata()) {

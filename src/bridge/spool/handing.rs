@@ -13,9 +13,11 @@ enum Step {
 
 impl Spool {
     /// Hands out the next message. It stays in the spool until it is acknowledged. `None` if there is
-    /// none, if [`MAX_HANDED_OUT`](super::window::MAX_HANDED_OUT) wait for their acknowledgement, or for at most
-    /// [`RETRY_INTERVAL`](super::RETRY_INTERVAL) when the disk cannot be read. When the disk is found again after the start, what
-    /// is on it comes first: then `None` also until what is handed out is acknowledged, or rewound.
+    /// none, or if [`MAX_HANDED_OUT`](super::window::MAX_HANDED_OUT) wait for their acknowledgement. Also
+    /// when the disk cannot be read, until that has been tried
+    /// [`READ_ATTEMPTS`](super::READ_ATTEMPTS) times. When the disk can be used for the first time, after
+    /// it could not at the start, what is on it comes first: then also until what is handed out is
+    /// acknowledged, or rewound.
     pub(crate) fn next(&mut self, now: Now) -> Option<(u64, Message)> {
         self.tick(now);
         if self.incoming.is_some() || self.is_stalled(now) {
@@ -92,7 +94,10 @@ impl Spool {
                 self.window.add(read.seq, read.bytes, Some(read.position));
                 self.unless_too_old(read.seq, read.born, read.message, now)
             }
-            Ok(None) => self.take_fresh_from_memory(now),
+            Ok(None) => {
+                self.stall = None;
+                self.take_fresh_from_memory(now)
+            }
             Err(trouble) if self.is_given_up(&trouble, now) => {
                 self.skip_segment(&trouble);
                 Step::Skipped

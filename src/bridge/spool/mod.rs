@@ -65,6 +65,10 @@ pub(crate) const FLUSH_BYTES: usize = 64 * 1024;
 /// After a failure the disk is tried again after this time.
 pub(crate) const RETRY_INTERVAL: Duration = Duration::from_secs(30);
 
+/// So many times in a row the disk must be unreadable, [`RETRY_INTERVAL`] apart, before what is there is
+/// given up for lost. What is damaged is given up at once.
+pub(crate) const READ_ATTEMPTS: u32 = 4;
+
 /// Acknowledgements alone are written at most once in this time: to be behind costs repetitions after
 /// a crash, to write costs flash.
 pub(crate) const ACKNOWLEDGE_INTERVAL: Duration = Duration::from_secs(1);
@@ -173,8 +177,8 @@ pub(crate) struct Spool {
     fresh: u64,
     failure: Option<Failure>,
     stall: Option<Stall>,
-    /// Opening the log has failed before.
-    is_patient: bool,
+    /// How often the log could not be read when it was opened, in a row.
+    failed_scans: u32,
     last_error: Option<String>,
     /// What was settled when the disk failed: it stays settled.
     settled_floor: u64,
@@ -212,7 +216,7 @@ impl Spool {
             fresh: 0,
             failure: None,
             stall: None,
-            is_patient: false,
+            failed_scans: 0,
             last_error: None,
             settled_floor: 0,
             released_unsynced: None,

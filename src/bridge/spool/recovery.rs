@@ -5,10 +5,8 @@
 //! record begins. Nothing is appended to segments of earlier runs.
 
 use std::io;
-use std::path::Path;
 
-use super::clock::{Now, Run};
-use super::faults::Faults;
+use super::clock::RunMs;
 use super::files::{Directory, Found};
 use super::log::{Bounds, Log, MAX_SEGMENTS};
 use super::reading;
@@ -38,31 +36,27 @@ struct Progress {
 }
 
 impl Log {
-    /// Opens the log in a directory. With `patient`, a segment that the system cannot read is taken for
-    /// damaged; else that is an error.
+    /// Reads the log in a directory, at the time `opened` by both clocks. With `give_up`, what the
+    /// system cannot read is taken for damaged; else that is an error.
     pub(super) fn open(
-        path: &Path,
+        directory: Directory,
         bounds: Bounds,
-        run: Run,
-        now: Now,
-        faults: Faults,
-        patient: bool,
+        opened: (RunMs, u64),
+        give_up: bool,
     ) -> io::Result<(Self, Findings)> {
-        let directory = Directory::open(path, faults)?;
         let found = directory.segments()?;
-        let opened = (run.at(now.instant), now.wall_ms);
         let mut log = Self::empty(directory, bounds, opened);
         let mut findings = Findings::default();
         let mut progress = Progress::default();
         for (index, file) in found.iter().enumerate() {
             log.next_number = file.number + 1;
             let is_last = index + 1 == found.len();
-            let segment = log.examine(*file, &mut progress, patient, |bytes| {
+            let segment = log.examine(*file, &mut progress, give_up, |bytes| {
                 if !is_last {
                     findings.damaged += 1;
                     ::log::warn!(
                         "{}: segment {:x} is damaged at byte {bytes} of {}, the rest is lost",
-                        path.display(),
+                        log.directory.path().display(),
                         file.number,
                         file.bytes
                     );
@@ -75,7 +69,7 @@ impl Log {
         log.base = FIRST_SEQ - 1 - last;
         log.last_seq = FIRST_SEQ - 1;
         log.recorded = progress.done + log.base;
-        log.count_live(&progress, patient)?;
+        log.count_live(&progress, give_up)?;
         log.trim()?;
         while log.closed_bytes > log.bounds.disk || log.segments.len() > MAX_SEGMENTS {
             match log.remove_front()? {
@@ -91,7 +85,7 @@ impl Log {
         &self,
         file: Found,
         progress: &mut Progress,
-        patient: bool,
+        give_up: bool,
         damaged: impl FnOnce(u64),
     ) -> io::Result<Segment> {
         let mut segment = Segment::new(file.number, false);
@@ -99,7 +93,7 @@ impl Log {
         self.visit(
             &mut segment,
             file.bytes,
-            patient,
+            give_up,
             |segment, record, born| {
                 match record {
                     Record::Done { below } => progress.done = progress.done.max(below),
@@ -122,7 +116,7 @@ impl Log {
     }
 
     /// Turns numbers into those of this run, and counts what is not done with.
-    fn count_live(&mut self, progress: &Progress, patient: bool) -> io::Result<()> {
+    fn count_live(&mut self, progress: &Progress, give_up: bool) -> io::Result<()> {
         let mut segments = std::mem::take(&mut self.segments);
         let mut last = 0;
         for segment in &mut segments {
@@ -130,7 +124,7 @@ impl Log {
                 (segment.live, segment.live_bytes) = (0, 0);
             } else if segment.first < progress.done {
                 let mut rest = Segment::new(segment.number, false);
-                self.visit(&mut rest, segment.bytes, patient, |rest, record, born| {
+                self.visit(&mut rest, segment.bytes, give_up, |rest, record, born| {
                     if let Record::Message(stored) = record
                         && stored.number > last
                     {
@@ -159,7 +153,7 @@ impl Log {
         &self,
         segment: &mut Segment,
         end: u64,
-        patient: bool,
+        give_up: bool,
         mut each: impl FnMut(&mut Segment, Record<'_>, i64),
     ) -> io::Result<()> {
         let opened = (self.opened_ms, self.opened_wall_ms);
@@ -167,7 +161,7 @@ impl Log {
             Ok(reader) => reader,
             Err(error) => {
                 segment.bytes = 0;
-                return unreadable(error, patient);
+                return unreadable(error, give_up);
             }
         };
         while segment.bytes < end {
@@ -180,7 +174,7 @@ impl Log {
                     each(segment, record, born);
                     segment.bytes = next;
                 }
-                Err(error) => return unreadable(error, patient),
+                Err(error) => return unreadable(error, give_up),
             }
         }
         Ok(())
@@ -188,9 +182,9 @@ impl Log {
 }
 
 /// The rest of the segment is lost, or there is an error.
-fn unreadable(error: ReadError, patient: bool) -> io::Result<()> {
+fn unreadable(error: ReadError, give_up: bool) -> io::Result<()> {
     match error {
-        ReadError::Io(error) if !patient => Err(error),
+        ReadError::Io(error) if !give_up => Err(error),
         _ => Ok(()),
     }
 }
