@@ -1,4 +1,5 @@
-//! The program `elbus-bridge` as its users meet it: command line, configuration, exit status.
+//! The program `elbus-bridge` as its users meet it: command line, configuration, exit status; and at work
+//! between a real `elbusd` and a real `mosquitto`.
 //!
 //! Environment, read when the tests run:
 //! * `ELBUS_BRIDGE`: the program to test instead of the one cargo built;
@@ -7,7 +8,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[path = "../common/missing.rs"]
+mod missing;
+mod mqtt;
 mod program;
+mod scene;
 
+mod calls;
+mod carrying;
 mod config;
+mod loops;
+mod outage;
 mod usage;
