@@ -57,6 +57,7 @@ pub(crate) use flush::{Fsync, FsyncOutcome};
 use log::Log;
 use memory::Memory;
 use recovery::FIRST_SEQ;
+pub(crate) use window::MAX_HANDED_OUT;
 use window::Window;
 
 /// When so much waits in memory, it is written without being asked, in bytes.

@@ -228,3 +228,53 @@ fn what_cannot_be_read_is_tried_again_before_it_is_given_up() {
     assert_eq!(ids(&mut spool, now), [12, 13]);
     assert_eq!(spool.stats().lost, 12);
 }
+
+#[test]
+fn what_had_to_be_written_twice_is_there_once() {
+    let (place, now) = (Place::new(), start());
+    let faults = Faults::default();
+    let mut spool = Spool::open_with(&place.options(), now, faults.clone());
+    // What is safe keeps the segment.
+    push(&mut spool, [0], now);
+    sync(&mut spool, now);
+    push(&mut spool, 1..4, now);
+    let fsync = spool.sync(now).expect("something to sync");
+    // Nor can what was written be cut off again.
+    faults.fail(0..u64::MAX);
+    spool.synced(fsync.run(), now);
+    assert_eq!(spool.state(), State::DiskFailed);
+    push(&mut spool, [4], now);
+
+    faults.fail(0..0);
+    let now = after_retry(now);
+    sync(&mut spool, now);
+    assert_eq!(spool.state(), State::Disk);
+    assert_eq!(place.segments().len(), 2);
+    // As if it was killed.
+    drop(spool);
+    let mut spool = Spool::open(&place.options(), now);
+    assert_eq!(ids(&mut spool, now), [0, 1, 2, 3, 4]);
+    let stats = spool.stats();
+    assert_eq!((stats.queued, stats.damaged), (5, 0));
+}
+
+#[test]
+fn an_outcome_from_before_a_failure_says_nothing() {
+    let (place, now) = (Place::new(), start());
+    let faults = Faults::default();
+    let mut spool = Spool::open_with(&place.options(), now, faults.clone());
+    push(&mut spool, 1..4, now);
+    let early = spool.sync(now).expect("something to sync");
+    let failing = spool.sync(now).expect("something to sync");
+    faults.fail(0..u64::MAX);
+    spool.synced(failing.run(), now);
+    faults.fail(0..0);
+
+    // Written again, elsewhere.
+    let now = after_retry(now);
+    let fsync = spool.sync(now).expect("something to sync");
+    spool.synced(early.run(), now);
+    assert!(spool.unsynced(now));
+    spool.synced(fsync.run(), now);
+    assert!(!spool.unsynced(now));
+}

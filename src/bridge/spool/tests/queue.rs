@@ -213,3 +213,11 @@ fn what_waits_for_its_acknowledgement_is_bounded() {
     assert!(spool.next(now).is_some());
     assert!(spool.next(now).is_none());
 }
+
+#[test]
+fn a_spool_and_what_syncs_it_may_go_to_other_threads() {
+    fn check<T: Send + 'static>() {}
+    check::<super::super::Spool>();
+    check::<super::super::Fsync>();
+    check::<super::super::FsyncOutcome>();
+}
