@@ -160,7 +160,6 @@ async fn connect(config: &Bus, shared: &Arc<Shared>) -> Result<(Link, EventChann
     Link::open(primary, importer, shared).await
 }
 
-#[cfg(feature = "tls")]
 fn with_tls(mut client: ipc::Config, bus: &Bus) -> ipc::Config {
     if let Some(ca) = &bus.tls.ca {
         client = client.tls_ca(ca);
@@ -168,10 +167,5 @@ fn with_tls(mut client: ipc::Config, bus: &Bus) -> ipc::Config {
     if let (Some(certificate), Some(key)) = (&bus.tls.certificate, &bus.tls.key) {
         client = client.tls_certificate(certificate, key);
     }
-    client
-}
-
-#[cfg(not(feature = "tls"))]
-fn with_tls(client: ipc::Config, _: &Bus) -> ipc::Config {
     client
 }

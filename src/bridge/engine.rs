@@ -352,10 +352,7 @@ impl Engine {
             self.synced(outcome);
         }
         let mut outward = self.shared.outward.lock();
-        if let Some(fsync) = outward.spool.sync(Now::read()) {
-            let outcome = fsync.run();
-            outward.spool.synced(outcome, Now::read());
-        }
+        outward.spool.close(Now::read());
         let settled = outward.spool.settled();
         self.shared.settled.send_replace(settled);
     }

@@ -22,7 +22,9 @@ impl Host {
     /// Connects; what was not delivered in an earlier session of the same name comes again.
     pub fn connect(name: &str, port: u16) -> Self {
         let mut options = MqttOptions::new(name, "127.0.0.1", port);
-        options.set_clean_start(false);
+        options
+            .set_clean_start(false)
+            .set_session_expiry_interval(Some(3600));
         let (client, mut connection) = Client::new(options, 4096);
         let (send_received, received) = channel();
         let (send_acked, acked) = channel();

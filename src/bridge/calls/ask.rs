@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::super::shared::Shared;
 use super::super::upstream::{Extras, Message, Received, Version};
-use super::{ERROR_PROPERTY, is_one_of};
+use super::ERROR_PROPERTY;
 use crate::rpc::{RPC_ERROR_CODE_INTERNAL, RpcError, RpcEvent, RpcResult, rpc_err_str};
 use crate::{Error, ErrorKind};
 
@@ -85,7 +85,7 @@ pub(in crate::bridge) async fn call(shared: &Shared, event: &RpcEvent) -> RpcRes
         return Err(RpcError::method(None));
     };
     let counters = &shared.counters.rpc;
-    if !is_one_of(&rule.callers, event.primary_sender()) {
+    if !rule.grants(event.primary_sender()) {
         counters.denied.one();
         log::warn!(
             "client {:?} may not call {method:?}",

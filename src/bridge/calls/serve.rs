@@ -7,10 +7,9 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::super::bus::Link;
-use super::super::config::Rpc as RpcConfig;
 use super::super::shared::Shared;
 use super::super::upstream::{Extras, Message, Received, is_sendable};
-use super::{ERROR_PROPERTY, is_one_of};
+use super::ERROR_PROPERTY;
 use crate::borrow::Cow;
 use crate::rpc::{Rpc, RpcError, rpc_err_str};
 use crate::{ErrorKind, QoS};
@@ -42,7 +41,8 @@ pub(in crate::bridge) fn carry_out(
         return;
     };
     let rpc = &shared.counters.rpc;
-    let refused = if !may_call(config, &request) {
+    let mut rules = config.serve.iter();
+    let refused = if !rules.any(|rule| rule.grants(&request.client, &request.method)) {
         rpc.denied.one();
         Some(ErrorKind::Access)
     } else {
@@ -138,13 +138,6 @@ fn read(shared: &Shared, received: Received) -> Option<Request> {
 
 fn below<'a>(prefix: &str, topic: &'a str) -> Option<&'a str> {
     topic.strip_prefix(prefix)?.strip_prefix('/')
-}
-
-fn may_call(config: &RpcConfig, request: &Request) -> bool {
-    config.serve.iter().any(|rule| {
-        let is_method = |method: &String| method == "*" || *method == request.method;
-        is_one_of(&rule.clients, &request.client) && rule.methods.iter().any(is_method)
-    })
 }
 
 fn response(request: &Request, outcome: Result<Vec<u8>, RpcError>) -> Option<Message> {

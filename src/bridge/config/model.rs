@@ -182,7 +182,7 @@ impl Serve {
     pub(crate) fn grants(&self, client: &str, method: &str) -> bool {
         let mut methods = self.methods.iter();
         methods.any(|known| known == "*" || known == method)
-            && self.clients.iter().any(|mask| MASK.matches(mask, client))
+            && self.clients.iter().any(|mask| means(mask, client))
     }
 }
 
@@ -211,8 +211,14 @@ impl Call {
     /// May this client call it? A secondary may what its primary may.
     pub(crate) fn grants(&self, caller: &str) -> bool {
         let caller = primary_name(caller);
-        self.callers.iter().any(|mask| MASK.matches(mask, caller))
+        self.callers.iter().any(|mask| means(mask, caller))
     }
+}
+
+/// Does the mask mean this client? Those of the broker's own process only if it begins like their names:
+/// who writes `*` does not mean to let hosts end the connections of others.
+fn means(mask: &str, client: &str) -> bool {
+    MASK.matches(mask, client) && (!client.starts_with('.') || mask.starts_with('.'))
 }
 
 fn owned(texts: &[&str]) -> Vec<String> {
@@ -229,4 +235,20 @@ pub struct Presence {
     /// Each primary client of the bus is a topic behind this prefix while it is registered. Default:
     /// none.
     pub registrations: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_mean_the_clients_of_the_broker_only_if_they_say_so() {
+        assert!(means("plc.*", "plc.1") && means("*", "plc.1") && means("?", "x"));
+        assert!(!means("plc.*", "plc") && !means("plc.?", "plc.1.2"));
+        assert!(!means("*", ".broker") && !means("?.broker", ".broker"));
+        assert!(means(".broker", ".broker") && means(".*", ".broker"));
+        assert!(Serve::new(&["plc.*"], &["get"]).grants("plc.1", "get"));
+        assert!(!Serve::new(&["plc.*"], &["get"]).grants("plc.1", "set"));
+        assert!(Call::new("ack", "t", &["plc.*"]).grants("plc.1%%2"));
+    }
 }

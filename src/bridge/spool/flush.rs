@@ -157,7 +157,7 @@ impl Spool {
     }
 
     /// Writes and syncs everything, on this thread. To be called in the end.
-    pub(crate) fn close(mut self, now: Now) {
+    pub(crate) fn close(&mut self, now: Now) {
         if let Some(fsync) = self.sync(now) {
             let outcome = fsync.run();
             self.synced(outcome, now);

@@ -21,11 +21,8 @@
 //!   directory and what is in it when the first one is gone.
 //!
 //! There is no thread and no clock in here. Files are written in short pieces, read in chunks, and
-//! synced by an [`Fsync`] that may run on another thread. Opening reads the whole log: at the start, and
+//! synced by an [`Fsync`](flush::Fsync) that may run on another thread. Opening reads the whole log: at the start, and
 //! when a directory that could not be used before is tried again.
-
-// This goes when the engine of the bridge, which uses all of it, is merged.
-#![allow(dead_code, unused_imports)]
 
 mod clock;
 mod crc;
@@ -53,11 +50,10 @@ pub(crate) use clock::Now;
 use clock::Run;
 use disk::{Failure, Stall};
 use faults::Faults;
-pub(crate) use flush::{Fsync, FsyncOutcome};
+pub(crate) use flush::FsyncOutcome;
 use log::Log;
 use memory::Memory;
 use recovery::FIRST_SEQ;
-pub(crate) use window::MAX_HANDED_OUT;
 use window::Window;
 
 /// When so much waits in memory, it is written without being asked, in bytes.
@@ -186,7 +182,7 @@ pub(crate) struct Spool {
     /// The first and the last message that left the memory before they were synced, for others to have
     /// room.
     released_unsynced: Option<(u64, u64)>,
-    /// How often the disk has failed: what an [`Fsync`] of before says is void.
+    /// How often the disk has failed: what an [`Fsync`](flush::Fsync) of before says is void.
     generation: u64,
     last_sync: Instant,
     latest: Now,

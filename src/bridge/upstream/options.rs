@@ -4,12 +4,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The port of MQTT over TCP.
-const PORT: u16 = 1883;
-
-/// The port of MQTT over TLS.
-const TLS_PORT: u16 = 8883;
-
 /// What a connection needs to know. Nothing of this is checked here: the configuration has been.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -104,36 +98,6 @@ pub(crate) struct Address {
     pub(crate) is_tls: bool,
 }
 
-impl Address {
-    /// The address in a text.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let (is_tls, rest) = if let Some(rest) = text.strip_prefix("mqtts://") {
-            (true, rest)
-        } else if let Some(rest) = text.strip_prefix("mqtt://") {
-            (false, rest)
-        } else {
-            return Err(format!(
-                "{text:?} begins neither with mqtt:// nor with mqtts://"
-            ));
-        };
-        let (host, port) = split_port(rest).map_err(|why| format!("{text:?}: {why}"))?;
-        let is_odd = |c: char| c.is_whitespace() || c.is_control() || "/@?#[]".contains(c);
-        if host.is_empty() || host.contains(is_odd) {
-            return Err(format!("{text:?} has no host, or more than host and port"));
-        }
-        let standard = if is_tls { TLS_PORT } else { PORT };
-        Ok(Self {
-            host: host.to_owned(),
-            port: port.unwrap_or(standard),
-            is_tls,
-        })
-    }
-}
-
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_tls { "mqtts" } else { "mqtt" };
@@ -146,75 +110,9 @@ impl fmt::Display for Address {
     }
 }
 
-/// Host and port; brackets around an IPv6 address are taken off.
-fn split_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(inner) => {
-            let (host, rest) = inner.split_once(']').ok_or("the bracket is not closed")?;
-            match rest.strip_prefix(':') {
-                Some(port) => (host, Some(port)),
-                None if rest.is_empty() => (host, None),
-                None => return Err("text behind the bracket"),
-            }
-        }
-        None => match text.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        },
-    };
-    if !text.starts_with('[') && host.contains(':') {
-        return Err("an IPv6 address needs brackets");
-    }
-    match port.map(str::parse::<u16>).transpose() {
-        Ok(Some(0)) | Err(_) => Err("the port is no number from 1 to 65535"),
-        Ok(port) => Ok((host, port)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_read_and_shown() {
-        for (text, host, port, is_tls) in [
-            ("mqtt://plant", "plant", 1883, false),
-            ("mqtt://plant:1", "plant", 1, false),
-            ("mqtts://10.0.0.1", "10.0.0.1", 8883, true),
-            ("mqtts://[fd00::1]", "fd00::1", 8883, true),
-            ("mqtt://[fd00::1]:65535", "fd00::1", 65_535, false),
-        ] {
-            let address = Address::parse(text).unwrap();
-            assert_eq!((&*address.host, address.port), (host, port));
-            assert_eq!(address.is_tls, is_tls);
-            assert_eq!(Address::parse(&address.to_string()).unwrap(), address);
-        }
-    }
-
-    #[test]
-    fn what_is_no_address_is_refused() {
-        for text in [
-            "",
-            "plant",
-            "plant:1883",
-            "http://plant",
-            "mqtt://",
-            "mqtt://:1883",
-            "mqtt://a:0",
-            "mqtt://a:65536",
-            "mqtt://a:x",
-            "mqtt://fd00::1",
-            "mqtt://[fd00::1",
-            "mqtt://[a]b",
-            "mqtt://a/b",
-            "mqtt://user@a",
-            "mqtt://a b",
-            "mqtt://a\n",
-            "mqtt://[]",
-        ] {
-            assert!(Address::parse(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn secrets_do_not_reach_a_log() {

@@ -218,6 +218,6 @@ fn what_waits_for_its_acknowledgement_is_bounded() {
 fn a_spool_and_what_syncs_it_may_go_to_other_threads() {
     fn check<T: Send + 'static>() {}
     check::<super::super::Spool>();
-    check::<super::super::Fsync>();
+    check::<super::super::flush::Fsync>();
     check::<super::super::FsyncOutcome>();
 }
