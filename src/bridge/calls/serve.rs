@@ -61,9 +61,10 @@ pub(in crate::bridge) fn carry_out(
         (Some(kind), _) => {
             let Request { client, method, .. } = &request;
             log::warn!("a host may not call {method:?} of {client:?} now: {kind}");
-            let response = response(&request, Err(kind.into()));
-            // A host that does not wait for its responses loses them.
-            drop(response.map(|response| shared.to_send.try_send(response)));
+            if let Some(response) = response(&request, Err(kind.into())) {
+                // A host that does not wait for its responses loses them.
+                drop(shared.to_send.try_send(response));
+            }
         }
         (None, place) => {
             let link = links.borrow().clone();

@@ -46,7 +46,7 @@ impl Backoff {
         if self.failures == 0 {
             return Duration::ZERO;
         }
-        if self.failures % self.addresses != 0 {
+        if !self.failures.is_multiple_of(self.addresses) {
             return part(self.shortest / 2, chance);
         }
         let doublings = (self.failures / self.addresses - 1).min(MAX_DOUBLINGS);

@@ -309,10 +309,8 @@ impl Connection {
             Client::V5(client) => client.try_disconnect().is_ok(),
             Client::V311(client) => client.try_disconnect().is_ok(),
         };
-        while is_taken {
-            if let Event::Down(_) = self.next().await {
-                return;
-            }
+        if is_taken {
+            while !matches!(self.next().await, Event::Down(_)) {}
         }
     }
 }
