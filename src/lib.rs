@@ -47,6 +47,10 @@ pub mod borrow;
 pub mod bridge;
 #[cfg(feature = "broker")]
 pub mod broker;
+// Each program has use for a part of it.
+#[cfg(feature = "bridge")]
+#[allow(dead_code)]
+mod config_file;
 #[cfg(any(feature = "ipc", feature = "rpc", feature = "broker"))]
 mod deadline;
 mod error;
@@ -54,9 +58,9 @@ mod frame;
 pub mod limits;
 #[cfg(any(feature = "ipc", feature = "ipc-sync"))]
 mod link;
-#[cfg(feature = "broker")]
+#[cfg(any(feature = "broker", feature = "bridge"))]
 mod maps;
-#[cfg(feature = "broker")]
+#[cfg(any(feature = "broker", feature = "bridge"))]
 mod matching;
 pub mod protocol;
 

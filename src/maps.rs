@@ -4,7 +4,9 @@
 //! keys are the same for every map: there a seed has to decide everything that happens.
 
 #[cfg(not(test))]
-pub(crate) use std::collections::{HashMap, HashSet};
+pub(crate) use std::collections::HashMap;
+#[cfg(all(not(test), feature = "broker"))]
+pub(crate) use std::collections::HashSet;
 
 #[cfg(test)]
 use std::hash::{BuildHasherDefault, DefaultHasher};

@@ -17,6 +17,9 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../src/bin/elbusd/config/mod.rs"]
 mod config;
 #[allow(unused)]
+#[path = "../../src/config_file/mod.rs"]
+mod config_file;
+#[allow(unused)]
 #[path = "../../src/bin/elbusd/without_metrics.rs"]
 mod metrics;
 #[allow(unused)]

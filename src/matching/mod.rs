@@ -21,9 +21,13 @@ mod symbols;
 mod syntax;
 mod trie;
 
+#[cfg(feature = "broker")]
 pub use filters::FilterTrie;
+#[cfg(feature = "broker")]
 pub use names::NameTrie;
-pub use syntax::{MASK, Syntax, TOPIC};
+#[cfg(feature = "broker")]
+pub use syntax::Syntax;
+pub use syntax::{MASK, TOPIC};
 
-#[cfg(test)]
+#[cfg(all(test, feature = "broker"))]
 mod tests;

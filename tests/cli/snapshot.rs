@@ -1,26 +1,11 @@
-//! Compares what people see with the files in `snapshots`, so that a change of it is a change that
-//! is seen. `UPDATE_SNAPSHOTS=1 cargo test …` writes the files instead.
+//! What people see of `elbus`, compared with the files in `snapshots`.
 
-use std::path::Path;
+use crate::common::snapshot;
 
 /// The text must be the one in the file of this name.
 #[track_caller]
 pub fn assert_snapshot(name: &str, text: &str) {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/snapshots");
-    let path = dir.join(format!("{name}.txt"));
-    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
-        let parent = path.parent().expect("a directory");
-        std::fs::create_dir_all(parent).expect("the directory of the snapshots");
-        std::fs::write(&path, text).expect("a snapshot written");
-        return;
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        text == expected,
-        "{} has changed; if that is intended, run with UPDATE_SNAPSHOTS=1\n\
-         --- expected\n{expected}--- shown\n{text}---",
-        path.display()
-    );
+    snapshot::assert_snapshot("cli", name, text);
 }
 
 /// The text without what is different each time: numbers become `N`, and the widths of columns, which

@@ -54,7 +54,7 @@ pub fn free_port() -> u16 {
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn follow(&self, mut source: impl Read + Send + 'static) -> thread::JoinHandle<()> {
+    pub fn follow(&self, mut source: impl Read + Send + 'static) -> thread::JoinHandle<()> {
         let log = self.clone();
         thread::spawn(move || {
             let mut chunk = [0; 4096];

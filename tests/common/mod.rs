@@ -18,6 +18,7 @@ pub mod broker;
 pub mod bytes;
 pub mod client_list;
 pub mod fake;
+pub mod snapshot;
 pub mod wire;
 
 use std::sync::atomic::{AtomicU32, Ordering};

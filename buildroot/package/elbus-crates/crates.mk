@@ -34,6 +34,8 @@ HOST_ELBUS_CRATES_FILES = \
 	clap_mangen/clap_mangen-0.3.3.crate \
 	concurrent-queue/concurrent-queue-2.5.0.crate \
 	const-siphasher/const-siphasher-1.0.2.crate \
+	core-foundation/core-foundation-0.10.1.crate \
+	core-foundation-sys/core-foundation-sys-0.8.7.crate \
 	core_detect/core_detect-1.0.0.crate \
 	corosensei/corosensei-0.3.4.crate \
 	cpufeatures/cpufeatures-0.3.1.crate \
@@ -50,8 +52,13 @@ HOST_ELBUS_CRATES_FILES = \
 	event-listener/event-listener-5.4.2.crate \
 	event-listener-strategy/event-listener-strategy-0.5.4.crate \
 	find-msvc-tools/find-msvc-tools-0.1.15.crate \
+	fixedbitset/fixedbitset-0.5.9.crate \
+	flume/flume-0.11.1.crate \
 	funty/funty-2.0.0.crate \
 	futures-core/futures-core-0.3.34.crate \
+	futures-sink/futures-sink-0.3.34.crate \
+	futures-task/futures-task-0.3.34.crate \
+	futures-util/futures-util-0.3.34.crate \
 	getrandom/getrandom-0.2.17.crate \
 	getrandom/getrandom-0.4.3.crate \
 	half/half-2.7.1.crate \
@@ -80,6 +87,7 @@ HOST_ELBUS_CRATES_FILES = \
 	num_threads/num_threads-0.1.8.crate \
 	once_cell/once_cell-1.21.4.crate \
 	oorandom/oorandom-11.1.5.crate \
+	openssl-probe/openssl-probe-0.2.2.crate \
 	ordered-float/ordered-float-2.10.1.crate \
 	owo-colors/owo-colors-4.4.0.crate \
 	page_size/page_size-0.6.0.crate \
@@ -112,13 +120,20 @@ HOST_ELBUS_CRATES_FILES = \
 	rmp/rmp-0.8.15.crate \
 	rmp-serde/rmp-serde-1.3.1.crate \
 	roff/roff-1.1.1.crate \
+	rumqttc/rumqttc-0.25.1.crate \
 	rustix/rustix-1.1.6.crate \
 	rustls/rustls-0.23.46.crate \
+	rustls-native-certs/rustls-native-certs-0.8.5.crate \
+	rustls-pemfile/rustls-pemfile-2.2.0.crate \
 	rustls-pki-types/rustls-pki-types-1.15.1.crate \
+	rustls-webpki/rustls-webpki-0.102.8.crate \
 	rustls-webpki/rustls-webpki-0.103.16.crate \
 	same-file/same-file-1.0.6.crate \
+	schannel/schannel-0.1.30.crate \
 	scoped-tls/scoped-tls-1.0.1.crate \
 	scopeguard/scopeguard-1.2.0.crate \
+	security-framework/security-framework-3.7.0.crate \
+	security-framework-sys/security-framework-sys-2.17.0.crate \
 	serde/serde-1.0.229.crate \
 	serde-transcode/serde-transcode-1.1.1.crate \
 	serde-value/serde-value-0.7.0.crate \
@@ -134,14 +149,18 @@ HOST_ELBUS_CRATES_FILES = \
 	signal-hook/signal-hook-0.3.18.crate \
 	signal-hook-mio/signal-hook-mio-0.2.5.crate \
 	signal-hook-registry/signal-hook-registry-1.4.8.crate \
+	slab/slab-0.4.12.crate \
 	smallvec/smallvec-1.16.5.crate \
 	socket2/socket2-0.6.5.crate \
+	spin/spin-0.9.9.crate \
 	stable_deref_trait/stable_deref_trait-1.2.1.crate \
 	subtle/subtle-2.6.1.crate \
 	syn/syn-2.0.119.crate \
 	syn/syn-3.0.9.crate \
 	syslog/syslog-7.0.0.crate \
 	tap/tap-1.0.1.crate \
+	thiserror/thiserror-2.0.21.crate \
+	thiserror-impl/thiserror-impl-2.0.21.crate \
 	tikv-jemalloc-sys/tikv-jemalloc-sys-0.7.1+5.3.1-0-g81034ce1f1373e37dc865038e1bc8eeecf559ce8.crate \
 	tikv-jemallocator/tikv-jemallocator-0.7.0.crate \
 	time/time-0.3.55.crate \
@@ -150,6 +169,9 @@ HOST_ELBUS_CRATES_FILES = \
 	tinytemplate/tinytemplate-1.2.1.crate \
 	tokio/tokio-1.54.1.crate \
 	tokio-macros/tokio-macros-2.7.2.crate \
+	tokio-rustls/tokio-rustls-0.26.6.crate \
+	tokio-stream/tokio-stream-0.1.19.crate \
+	tokio-util/tokio-util-0.7.20.crate \
 	toml/toml-1.2.1+spec-1.1.0.crate \
 	toml_datetime/toml_datetime-1.1.3+spec-1.1.0.crate \
 	toml_parser/toml_parser-1.1.5+spec-1.1.0.crate \

@@ -5,7 +5,7 @@
 //! | `args` | the command line |
 //! | `options` | what it has in common with the configuration file, with defaults and help |
 //! | `values` | texts of options: byte sizes, seconds, modes, groups, addresses |
-//! | `config` | the configuration file |
+//! | `config` | the configuration file; `config_file` reads it |
 //! | `settings` | what applies: the command line, then the file |
 //! | `access` | the access rules in force, and their reload |
 //! | `daemon` | the life of the broker: start, serve, stop |
@@ -24,7 +24,7 @@
 //! | `pid_file` | the file that names the process |
 //! | `background` | `-D`: a second process that outlives the first |
 //! | `unchecked` | the calls that are `unsafe` |
-//! | `logging`, `stderr`, `syslog` | what is logged, and the two places it goes to |
+//! | `logging` | what is logged, and the two places it goes to |
 //!
 //! Exit status: 0 after a clean stop or a test of the configuration that found no fault, 1 if
 //! something failed, 2 if the command line is wrong.
@@ -37,11 +37,15 @@ mod allocator;
 mod args;
 mod background;
 mod config;
+#[allow(dead_code)] // The bridge has use for the rest.
+#[path = "../../config_file/mod.rs"]
+mod config_file;
 mod daemon;
 mod default_address;
 mod descriptors;
 mod inherited;
 mod listening;
+#[path = "../common/logging/mod.rs"]
 mod logging;
 mod manager;
 #[cfg_attr(not(feature = "metrics"), path = "without_metrics.rs")]
@@ -52,9 +56,8 @@ mod pid_file;
 mod privileges;
 mod runtime;
 mod settings;
+#[path = "../common/signals.rs"]
 mod signals;
-mod stderr;
-mod syslog;
 #[cfg_attr(not(feature = "tls"), path = "without_tls.rs")]
 mod tls;
 mod unchecked;
@@ -73,6 +76,12 @@ use config::Config;
 use daemon::Origin;
 use manager::Manager;
 use settings::Settings;
+
+/// What this program is called in its messages.
+const PROGRAM: &str = "elbusd";
+
+/// Names the socket of the syslog daemon where it is none of the usual ones.
+const SYSLOG_SOCKET_VARIABLE: &str = "ELBUSD_SYSLOG_SOCKET";
 
 #[cfg(not(feature = "std-alloc"))]
 #[global_allocator]

@@ -6,6 +6,7 @@ use elbus::address::Address;
 
 use crate::args::{Allow, Args};
 use crate::config::{BindAddress, Config, HostRule};
+use crate::logging;
 use crate::options::{BrokerLimits, ListenerOptions, LogOptions, ProcessOptions};
 
 /// See the top of this file.
@@ -60,7 +61,7 @@ impl Settings {
     /// Whether the log goes to syslog and not to stderr.
     pub fn logs_to_syslog(&self) -> bool {
         let wanted = self.process.background || self.log.log_syslog;
-        wanted && std::env::var_os("DISABLE_SYSLOG").is_none_or(|value| value != "1")
+        logging::may_go_to_syslog(wanted)
     }
 
     /// Where to listen: what the command line says, else what the file says; possibly nowhere.

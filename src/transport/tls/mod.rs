@@ -14,7 +14,6 @@
 //! there.
 
 mod opening;
-mod pem;
 #[cfg(test)]
 mod tests;
 
@@ -22,27 +21,20 @@ use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use rustls::Connection;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 
+pub(crate) use super::pem::{certificates, private_key, provider, roots};
 pub(crate) use opening::open;
-pub(crate) use pem::{certificates, private_key, roots};
 
 use crate::limits::{READ_BUFFER_BYTES, TLS_BUFFER_BYTES};
 
 /// Records that one call reads at most, in bytes. They may be nearly empty, so a bound for plaintext
 /// would let a client keep its thread busy for as long as it likes.
 const INPUT_PER_READ: usize = 2 * READ_BUFFER_BYTES;
-
-/// The implementation of all algorithms, for both ends.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
-}
 
 /// A TCP stream and the TLS session that it carries.
 pub(crate) struct TlsStream {

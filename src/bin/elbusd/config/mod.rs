@@ -3,11 +3,11 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `file` | the text of a file, whole and bounded |
-//! | `reader` | tables, taken apart key by key |
 //! | `schema` | which tables and keys there are |
 //! | `values` | client names, masks, topic filters, networks, users, methods, rules that deny |
 //! | `listing` | what was understood, for humans |
+//!
+//! How a file is read and taken apart is in `config_file`.
 //!
 //! Three rules see to it that a file that is broken never opens access:
 //!
@@ -18,31 +18,28 @@
 //!
 //! So a file that was cut off at any byte is an error, or grants less than the whole.
 
-mod file;
 mod listing;
-mod reader;
 mod schema;
 mod values;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::Path;
 
 use elbus::broker::ClientAaa;
+use elbus::limits::MAX_CONFIG_BYTES;
 
+use crate::config_file::place::{Place, one_line};
+pub use crate::config_file::tables::{Table, Wrong};
+use crate::config_file::text;
 use crate::options::{BrokerLimits, ListenerOptions, LogOptions, ProcessOptions};
 use crate::tls::TlsOptions;
 pub use listing::plural;
-pub use reader::{Table, Wrong};
 use schema::Document;
 #[cfg_attr(not(feature = "tls"), allow(unused_imports))]
 pub use schema::path;
 pub use schema::{AccessTable, Rights};
 pub use values::{BindAddress, ClientName, HostRule, networks};
 use values::{Local, Rule, Sides, texts};
-
-/// How much of a wrong line is shown, in characters.
-const EXCERPT_CHARS: usize = 160;
 
 /// The last line of a file with listeners.
 const END: &str = "[end]";
@@ -77,7 +74,8 @@ impl Config {
     /// One line for humans that starts with the path, and the line and column if there is one to
     /// blame.
     pub fn load(path: &Path) -> Result<Self, String> {
-        let text = file::read(path).map_err(|why| format!("{}: {why}", path.display()))?;
+        let text = text::read(path, MAX_CONFIG_BYTES)
+            .map_err(|why| format!("{}: {why}", path.display()))?;
         Self::parse(&text).map_err(|failure| {
             let place = failure.place.map(|place| place.to_string());
             let (path, why) = (path.display(), failure.why);
@@ -224,42 +222,15 @@ impl From<String> for Failure {
 
 impl Failure {
     fn new(message: &str, place: Option<Place>, text: &str) -> Self {
-        // Some messages have several lines; the log has one for each of ours.
-        let mut why = message.trim().replace('\n', ", ");
+        let mut why = one_line(message);
         if let Some(place) = &place {
-            let line = text.lines().nth(place.line - 1).unwrap_or_default().trim();
+            let line = place.line_of(text);
             if line.starts_with("[clients.") && why.starts_with("unknown field") {
                 why.push_str("; a name with dots needs quotes, as in [clients.\"a.b\"]");
             }
-            let visible = |symbol: char| if symbol.is_control() { ' ' } else { symbol };
-            let excerpt: String = line.chars().map(visible).take(EXCERPT_CHARS).collect();
-            why.push_str(&format!(" (in: {excerpt})"));
+            why.push_str(&place.excerpt(text));
         }
         Self { place, why }
-    }
-}
-
-/// Line and column, both counted from 1.
-#[derive(Debug, PartialEq, Eq)]
-struct Place {
-    line: usize,
-    column: usize,
-}
-
-impl Place {
-    fn find(text: &str, span: &Range<usize>) -> Self {
-        let before = text.get(..span.start).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Self {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
-    }
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, ":{}:{}", self.line, self.column)
     }
 }
 

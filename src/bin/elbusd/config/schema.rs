@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::reader::{Table, Wrong};
 use super::values::{
     BindAddress, BrokerMethod, ClientName, GroupRule, HostRule, Mask, Rule, TopicFilter, UserRule,
 };
+use crate::config_file::tables::{Table, Wrong};
 use crate::metrics::MetricsOptions;
 use crate::options::{BrokerLimits, ListenerOptions, LogOptions, ProcessOptions};
 use crate::tls::TlsOptions;

@@ -67,6 +67,12 @@ impl<'a> Table<'a> {
         self.entries.remove(key)
     }
 
+    /// Where this entry stands, if it was not asked for yet: its key.
+    pub fn place(&self, key: &'static str) -> Option<Range<usize>> {
+        let (name, _) = self.entries.get_key_value(key)?;
+        Some(name.span())
+    }
+
     /// Text, or, unless `text_only`, a number as text.
     fn scalar(
         &mut self,
@@ -136,6 +142,24 @@ impl<'a> Table<'a> {
         match value.into_inner() {
             DeValue::Table(entries) => Ok(Self::new(entries)),
             other => Err(unexpected(&place, &other, "a table")),
+        }
+    }
+
+    /// An array of tables, `[[key]]`: each with its place. None if there is no such key.
+    pub fn tables_of_array(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Vec<(Range<usize>, Self)>, Wrong> {
+        let Some(value) = self.take(key) else {
+            return Ok(Vec::new());
+        };
+        let place = value.span();
+        match value.into_inner() {
+            DeValue::Array(items) => items
+                .into_iter()
+                .map(|item| Ok((item.span(), Self::of_value(item)?)))
+                .collect(),
+            other => Err(unexpected(&place, &other, "an array of tables")),
         }
     }
 

@@ -6,27 +6,26 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use elbus::limits::MAX_CONFIG_BYTES;
 use nix::fcntl::OFlag;
 
-/// Reads a regular file of UTF-8 text.
+/// Reads a regular file of UTF-8 text of at most `max_bytes`.
 ///
 /// # Errors
 ///
 /// A message for humans, without the path.
-pub fn read(path: &Path) -> Result<String, String> {
+pub fn read(path: &Path, max_bytes: usize) -> Result<String, String> {
     let file = open(path).map_err(|error| format!("cannot be opened: {error}"))?;
     let metadata = file.metadata();
     if !metadata.is_ok_and(|metadata| metadata.is_file()) {
         return Err("is not a regular file".into());
     }
     let mut bytes = Vec::new();
-    let limit = MAX_CONFIG_BYTES as u64 + 1;
+    let limit = max_bytes as u64 + 1;
     file.take(limit)
         .read_to_end(&mut bytes)
         .map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes.len() > MAX_CONFIG_BYTES {
-        return Err(format!("is longer than {MAX_CONFIG_BYTES} bytes"));
+    if bytes.len() > max_bytes {
+        return Err(format!("is longer than {max_bytes} bytes"));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
@@ -34,7 +33,7 @@ pub fn read(path: &Path) -> Result<String, String> {
     })
 }
 
-/// A fifo in place of the file must not keep the broker waiting.
+/// A fifo in place of the file must not keep the program waiting.
 fn open(path: &Path) -> std::io::Result<File> {
     OpenOptions::new()
         .read(true)

@@ -9,10 +9,8 @@ use std::time::{Duration, Instant};
 use log::Level;
 use syslog::{Facility, Formatter3164, LoggerBackend};
 
-use crate::logging::Sink;
-
-/// Names the socket of the syslog daemon where it is none of the usual ones.
-const SOCKET_VARIABLE: &str = "ELBUSD_SYSLOG_SOCKET";
+use super::Sink;
+use crate::{PROGRAM, SYSLOG_SOCKET_VARIABLE};
 
 /// Pause between two attempts to reach a syslog daemon that is not there.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -34,7 +32,7 @@ impl Syslog {
     /// The daemon at the usual socket, or at the one that the environment names. Not connected yet.
     pub fn from_env() -> Self {
         Self {
-            socket: std::env::var_os(SOCKET_VARIABLE).map(PathBuf::from),
+            socket: std::env::var_os(SYSLOG_SOCKET_VARIABLE).map(PathBuf::from),
             connection: None,
             retry_at: None,
         }
@@ -51,7 +49,7 @@ impl Syslog {
         let formatter = Formatter3164 {
             facility: Facility::LOG_USER,
             hostname: None,
-            process: "elbusd".into(),
+            process: PROGRAM.into(),
             pid: std::process::id(),
         };
         let connection = match &self.socket {
@@ -126,7 +124,7 @@ mod tests {
 
     #[test]
     fn messages_reach_a_daemon_that_restarts() {
-        let path = std::env::temp_dir().join(format!("elbusd-syslog-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("{PROGRAM}-syslog-{}", std::process::id()));
         let mut syslog = Syslog {
             socket: Some(path.clone()),
             connection: None,
@@ -149,7 +147,7 @@ mod tests {
             let seen = receive(&daemon);
             assert!(seen.starts_with(priority), "{seen}");
             assert!(
-                seen.ends_with(&format!("elbusd[{}]: {message}", std::process::id())),
+                seen.ends_with(&format!("{PROGRAM}[{}]: {message}", std::process::id())),
                 "{seen}"
             );
             drop(daemon);

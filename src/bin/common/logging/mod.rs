@@ -1,8 +1,14 @@
 //! The log: which messages are kept, and how one message looks. Where they go to is up to
 //! `stderr` and `syslog`.
 //!
-//! The log never fails the daemon: a message that cannot be written at once is lost, and the next
+//! Each program that runs in the background takes it in, and says in `PROGRAM` of its root what it is
+//! called, in `SYSLOG_SOCKET_VARIABLE` how the environment names the socket of syslog.
+//!
+//! The log never fails the program: a message that cannot be written at once is lost, and the next
 //! one that can be says how many were.
+
+mod stderr;
+mod syslog;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
@@ -10,8 +16,9 @@ use std::io::{self, Write as _};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use parking_lot::Mutex;
 
-use crate::stderr::{self, Stderr};
-use crate::syslog::Syslog;
+use crate::PROGRAM;
+use stderr::Stderr;
+use syslog::Syslog;
 
 /// Longest message, in bytes. With time and level it stays below what a pipe takes in one piece
 /// (4096 bytes, `PIPE_BUF`).
@@ -48,6 +55,11 @@ pub fn init(verbose: bool, to_syslog: bool) {
     });
 }
 
+/// Whether the log goes to syslog, which somebody wants: the environment can forbid it.
+pub fn may_go_to_syslog(wanted: bool) -> bool {
+    wanted && std::env::var_os("DISABLE_SYSLOG").is_none_or(|value| value != "1")
+}
+
 /// Says on stderr what went wrong, for whoever has started the program.
 pub fn complain(what: &str) {
     let priority = if stderr::is_journal() {
@@ -56,7 +68,7 @@ pub fn complain(what: &str) {
         ""
     };
     // `eprintln` would panic if nobody is there to read it.
-    let _ = writeln!(io::stderr(), "{priority}elbusd: {what}");
+    let _ = writeln!(io::stderr(), "{priority}{PROGRAM}: {what}");
 }
 
 fn open_syslog() -> Syslog {

@@ -1,4 +1,4 @@
-//! Certificates and keys in PEM files.
+//! Certificates and keys in PEM files, and the algorithms that use them.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,11 +6,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::Error;
 use crate::limits::MAX_PEM_BYTES;
+
+/// The implementation of all algorithms, for both ends.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
 
 /// All certificates of a file, in its order; at least one.
 ///

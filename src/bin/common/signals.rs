@@ -1,4 +1,4 @@
-//! The signals that the daemon obeys. SIGPIPE is ignored by the standard library already.
+//! The signals that programs in the background obey. SIGPIPE is ignored by the standard library already.
 
 use std::io;
 

@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::stat::fstat;
 use time::OffsetDateTime;
 
-use crate::logging::Sink;
+use super::Sink;
 
 /// How long a line may wait for a reader that is slow, in milliseconds.
 const PATIENCE_MS: u16 = 100;

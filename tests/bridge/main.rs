@@ -1,0 +1,22 @@
+//! The program `elbus-bridge` as its users meet it: command line, configuration, exit status; and at work
+//! between a real `elbusd` and a real `mosquitto`.
+//!
+//! Environment, read when the tests run:
+//! * `ELBUS_BRIDGE`: the program to test instead of the one cargo built;
+//! * `ELBUS_BRIDGE_RUNNER`: words put in front of it, for instance an emulator.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+#[path = "../common/missing.rs"]
+mod missing;
+mod mqtt;
+mod program;
+mod scene;
+
+mod calls;
+mod carrying;
+mod config;
+mod loops;
+mod outage;
+mod usage;
