@@ -1,6 +1,9 @@
 //! The program `elbus-bridge` as its users meet it: command line, configuration, exit status; and at work
 //! between a real `elbusd` and a real `mosquitto`.
 //!
+//! `ELBUS_FLEET` is the number of devices behind a cluster of `nats-server` (60), `ELBUS_BRIDGE_OUTAGE_S` the
+//! length of an outage in seconds (3).
+//!
 //! Environment, read when the tests run:
 //! * `ELBUS_BRIDGE`: the program to test instead of the one cargo built;
 //! * `ELBUS_BRIDGE_RUNNER`: words put in front of it, for instance an emulator.
@@ -8,15 +11,20 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[path = "../tls/authority.rs"]
+mod authority;
 #[path = "../common/missing.rs"]
 mod missing;
 mod mqtt;
+mod nats;
 mod program;
 mod scene;
 
 mod calls;
 mod carrying;
 mod config;
+mod fleet;
 mod loops;
 mod outage;
+mod tls;
 mod usage;
