@@ -86,6 +86,28 @@ fn h20_an_upstream_that_is_away_costs_nothing_but_what_is_configured() {
     assert_eq!(u64::from(number - got.first().expect("a message")), kept);
 }
 
+/// mosquitto closes the connection on such topics, and would with each attempt to send one again.
+#[test]
+fn h20_a_topic_that_the_upstream_closes_the_connection_on_holds_up_nothing() {
+    let Some(mosquitto) = Mosquitto::start() else {
+        return;
+    };
+    let bus = bus();
+    let host = Host::connect("host", mosquitto.port);
+    host.subscribe("s/#");
+    let bridge = Bridge::start(&bus, "dev", mosquitto.port, "", RULE);
+    await_bridge(&bridge);
+    let (mut plc, mut asker) = (bus.quiet_client("plc"), bus.quiet_client("asker"));
+    for topic in ["s/\u{1}", "s/\n", "s/\u{85}", "s/\u{FFFF}"] {
+        plc.request(&publish(1, PROCESSED, topic, b"0"), 1);
+        assert!(!publish_confirmed(&mut asker, topic, "0"), "{topic:?}");
+    }
+    plc.request(&publish(2, PROCESSED, "s/1", b"1"), 2);
+    host.expect("s/1", b"1");
+    assert_eq!(status(&mut asker, "upstream", "reconnects"), 0);
+    assert_eq!(status(&mut asker, "out", "dropped_topic"), 8);
+}
+
 #[test]
 fn h20_a_bridge_that_is_killed_loses_nothing_that_it_has_confirmed() {
     let Some(mut mosquitto) = Mosquitto::start() else {
