@@ -11,12 +11,15 @@ mod common;
 #[path = "../common/missing.rs"]
 mod missing;
 mod mqtt;
+mod nats;
 mod program;
+mod scada;
 mod scene;
 
 mod calls;
 mod carrying;
 mod config;
+mod fleet;
 mod loops;
 mod outage;
 mod usage;
