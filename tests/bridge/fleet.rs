@@ -236,7 +236,7 @@ fn config(device: u64, ports: &[&str]) -> Config {
         .chain(&ports[..turn])
         .map(|port| format!("mqtt://127.0.0.1:{port}"))
         .collect();
-    let mut config = Config::new("unused", &addresses[0]).expect("an address");
+    let mut config = Config::new("unused.sock", &addresses[0]).expect("an address");
     let rest = addresses[1..]
         .iter()
         .map(|it| it.parse().expect("an address"));
