@@ -8,6 +8,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[path = "../tls/authority.rs"]
+mod authority;
 #[path = "../common/missing.rs"]
 mod missing;
 mod mqtt;
@@ -22,4 +24,5 @@ mod config;
 mod fleet;
 mod loops;
 mod outage;
+mod tls;
 mod usage;
