@@ -352,7 +352,7 @@ impl Engine {
             self.synced(outcome);
         }
         let mut outward = self.shared.outward.lock();
-        outward.spool.close(Now::read());
+        outward.spool.finish_writing(Now::read());
         let settled = outward.spool.settled();
         self.shared.settled.send_replace(settled);
     }

@@ -1,9 +1,14 @@
 //! The program `elbus-bridge` as its users meet it: command line, configuration, exit status; and at work
-//! between a real `elbusd` and a real `mosquitto`.
+//! between a real `elbusd` and a real `mosquitto`, or behind a cluster of `nats-server`.
+//!
+//! `ELBUS_FLEET` is the number of devices behind a cluster of `nats-server` (60), `ELBUS_BRIDGE_OUTAGE_S` the
+//! length of an outage in seconds (3).
 //!
 //! Environment, read when the tests run:
 //! * `ELBUS_BRIDGE`: the program to test instead of the one cargo built;
-//! * `ELBUS_BRIDGE_RUNNER`: words put in front of it, for instance an emulator.
+//! * `ELBUS_BRIDGE_RUNNER`: words put in front of it, for instance an emulator;
+//! * `ELBUS_FLEET`: how many devices are behind the cluster, 100 unless it is there;
+//! * `ELBUS_BRIDGE_OUTAGE_S`: the least length of an outage in seconds, 3 unless it is there.
 
 #[path = "../common/mod.rs"]
 mod common;

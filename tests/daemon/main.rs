@@ -6,6 +6,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[path = "../common/missing.rs"]
+#[allow(dead_code)]
+mod missing;
+
 mod activation;
 mod background;
 mod config;

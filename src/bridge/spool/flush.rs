@@ -157,11 +157,17 @@ impl Spool {
     }
 
     /// Writes and syncs everything, on this thread. To be called in the end.
-    pub(crate) fn close(&mut self, now: Now) {
+    pub(crate) fn finish_writing(&mut self, now: Now) {
         if let Some(fsync) = self.sync(now) {
             let outcome = fsync.run();
             self.synced(outcome, now);
         }
+    }
+
+    /// The same, and gives the directory up.
+    #[cfg(test)]
+    pub(super) fn close(mut self, now: Now) {
+        self.finish_writing(now);
     }
 
     /// Writes what is only in memory to the log, and what is done with.
