@@ -49,9 +49,9 @@ fn h20_a_bridge_that_is_killed_amid_many_requests_loses_nothing_that_it_has_conf
     let kills: u32 =
         std::env::var("ELBUS_BRIDGE_KILLS").map_or(10, |text| text.parse().expect("a number"));
     let (bus, store, chance) = (bus(), TempDir::new(), RandomState::new());
-    // Segments of 4 KiB: many are begun, and many deleted.
+    // Each life is too short to send what waits. There is room for all of it, so nothing may be dropped.
     let tables = format!(
-        "[store]\ndirectory = {:?}\nmax_disk = \"64K\"\nsync_ms = 5\n\
+        "[store]\ndirectory = {:?}\nmax_disk = \"16M\"\nsync_ms = 5\n\
          [[rule]]\ndirection = \"out\"\nbus = \"s/#\"\n",
         store.path()
     );
