@@ -12,6 +12,7 @@ use super::counters::Counters;
 use super::gate::{Gate, first_due};
 use super::rules::Rules;
 use super::spool::{self, Now, Spool};
+use super::upstream::is_sendable;
 
 /// What messages of QoS 0 that wait to be sent may take, in bytes; the oldest are dropped for newer ones.
 pub(super) const UNSTORED_BYTES: usize = 256 * 1024;
@@ -94,6 +95,11 @@ impl Outward {
         out.dropped_size.add(routes.refused.size);
         out.dropped_topic.add(routes.refused.topic);
         for route in routes.copies {
+            // In store it would end the connection again and again.
+            if !is_sendable(&route.topic) {
+                out.dropped_topic.one();
+                continue;
+            }
             let Some(gate) = self.gates.get_mut(route.rule) else {
                 continue;
             };
@@ -133,6 +139,10 @@ impl Outward {
             _ => Refusal::NoRule,
         });
         for route in routes.copies.into_iter().filter(|it| is_stored(it.rule)) {
+            if !is_sendable(&route.topic) {
+                self.counters.out.dropped_topic.one();
+                return Err(Refusal::Topic);
+            }
             self.counters.out.taken.one();
             let gate = self.gates.get_mut(route.rule);
             if !gate.is_some_and(|gate| gate.has_rate(now.instant)) {
