@@ -145,14 +145,21 @@ fn without_an_upstream_calls_fail_at_once() {
 
 #[test]
 fn who_is_there_is_told() {
+    for version in ["5", "3.1.1"] {
+        tells_who_is_there(version);
+    }
+}
+
+fn tells_who_is_there(version: &str) {
     let Some(mosquitto) = Mosquitto::start() else {
         return;
     };
     let bus = bus();
+    let version = format!("version = {version:?}");
     let presence = "[presence]\nregistrations = \"reg/\"\n";
     let host = Host::connect("host", mosquitto.port);
     host.retain("reg/gone", b"online");
-    let mut bridge = Bridge::start(&bus, "dev", mosquitto.port, "", presence);
+    let mut bridge = Bridge::start(&bus, "dev", mosquitto.port, &version, presence);
     await_bridge(&bridge);
     host.subscribe("elbus/dev/status");
     host.expect("elbus/dev/status", b"online");

@@ -7,8 +7,6 @@ use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Publish, PublishProperties};
 use rumqttc::v5::{Client, Event, Incoming, MqttOptions};
 
-use crate::common::eventually;
-
 /// How long anything may take.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -147,16 +145,16 @@ impl Host {
     }
 
     /// All that comes until a message is the last one that is wanted.
+    #[track_caller]
     pub fn until(&self, mut is_last: impl FnMut(&Publish) -> bool) -> Vec<Publish> {
         let end = Instant::now() + DEADLINE * 2;
-        let mut all = Vec::new();
-        eventually("the last message", || {
+        let mut all: Vec<Publish> = Vec::new();
+        while !all.last().is_some_and(&mut is_last) {
             let left = end.saturating_duration_since(Instant::now());
-            let publish = self.received.recv_timeout(left).expect("a message");
-            let last = is_last(&publish);
-            all.push(publish);
-            last.then_some(())
-        });
+            let next = self.received.recv_timeout(left);
+            let seen = all.len();
+            all.push(next.unwrap_or_else(|_| panic!("the last message did not come, {seen} did")));
+        }
         all
     }
 }

@@ -29,10 +29,10 @@ impl Mosquitto {
     pub fn start_with(config: impl FnOnce(&Path, u16) -> String) -> Option<Self> {
         let program = missing::find("mosquitto")?;
         let (dir, port) = (TempDir::new(), free_port());
+        // It saves when it is stopped; to do so with each message would make it slow.
         // As root it would become another user, who may not read the directory.
         let common = format!(
-            "user root\npersistence true\npersistence_location {}/\nautosave_on_changes true\n\
-             autosave_interval 1\nmax_queued_messages 0\n",
+            "user root\npersistence true\npersistence_location {}/\nmax_queued_messages 0\n",
             dir.path().display()
         );
         let config = common + &config(dir.path(), port);
